@@ -1,0 +1,31 @@
+//! The decision engine: events with their time in, commands out, and a record of each decision.
+//!
+//! [`Engine::handle`] is the whole product in one signature. It is synchronous, holds no clock, does no I/O and knows
+//! neither Kubernetes nor Kafka. The live loop (`runtime`), virtual time (`sim`) and `tidegate decide` drive the same
+//! code.
+
+pub mod checker;
+mod engine;
+mod event;
+mod explain;
+mod formula;
+mod policy;
+mod reading;
+mod reason;
+mod record;
+mod time;
+
+pub use checker::{Finding, check};
+pub use engine::Engine;
+pub use event::{Command, Event, Recommendation, SavedState, ScaleEvent, Workload};
+pub use explain::{explain, headline};
+pub use formula::{Formula, FormulaError};
+pub use policy::{
+    Behavior, Compat, FailurePolicy, Fallback, FallbackBehavior, FormulaPolicy, MetricTarget, Mode, Pause, Policy,
+    ScalingRules, SelectPolicy, StepKind, StepPolicy, TargetId, TriggerPolicy,
+};
+pub use reading::{Figures, PartitionFigures, ReadError, ReadErrorKind, Reading};
+pub use record::{
+    Cause, FORMAT, FormulaRecord, Limits, NextChange, Outcome, ReadingRecord, Reason, Record, Rule, Step,
+};
+pub use time::Timestamp;

@@ -1,0 +1,51 @@
+//! What a trigger was given, resolved and not yet understood.
+
+use std::collections::BTreeMap;
+
+use crate::secret::Secret;
+
+/// One trigger of a manifest with everything its parameters can come from. Drivers make it; the catalogue reads it.
+#[derive(Clone, Debug, Default)]
+pub struct TriggerInput {
+    /// The type as written, as `kafka` or `apache-kafka`.
+    pub kind: String,
+    /// Its place in `spec.triggers`, from 0.
+    pub index: usize,
+    /// `triggers[].name`.
+    pub name: Option<String>,
+    /// The ScaledObject's namespace.
+    pub namespace: String,
+    /// The ScaledObject's name.
+    pub scaled_object: String,
+    /// `triggers[].metadata`.
+    pub metadata: BTreeMap<String, String>,
+    /// The environment of the target's container, for `...FromEnv`.
+    pub env: BTreeMap<String, Secret>,
+    /// Parameters from the (Cluster)TriggerAuthentication.
+    pub auth: BTreeMap<String, Secret>,
+    /// `podIdentity.provider`, where one other than `none` is asked for.
+    pub pod_identity: Option<String>,
+    /// `triggers[].metricType`.
+    pub metric_type: MetricType,
+    /// Whether `scalingModifiers` replaces the trigger's own target.
+    pub formula_in_use: bool,
+}
+
+/// `metricType` of an external metric.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetricType {
+    /// Value per replica.
+    #[default]
+    AverageValue,
+    /// Value in all.
+    Value,
+}
+
+/// One thing wrong with, or suspicious about, a trigger's parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The parameter, as `lagThreshold`. Empty for the trigger as a whole.
+    pub parameter: String,
+    /// What was found, what was expected, and what to do.
+    pub message: String,
+}
