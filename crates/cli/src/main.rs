@@ -1,3 +1,13 @@
-//! The binary `tidegate`.
+//! The binary `tidegate`: reads the command line, calls one library, gives back an exit code.
 
-fn main() {}
+mod args;
+mod commands;
+mod exit;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    commands::run(std::env::args_os())
+}
