@@ -7,6 +7,7 @@
 pub mod catalog;
 mod clients;
 mod input;
+pub mod kafka;
 mod scaler;
 mod secret;
 
