@@ -13,6 +13,7 @@ mod given;
 mod input;
 mod parameter;
 mod scaler;
+mod schedule;
 mod secret;
 mod trigger;
 mod value;
