@@ -11,6 +11,7 @@ mod clients;
 mod declare;
 mod given;
 mod input;
+pub mod kafka;
 mod parameter;
 mod scaler;
 mod schedule;
