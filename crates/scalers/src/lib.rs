@@ -14,6 +14,7 @@ mod input;
 pub mod kafka;
 mod parameter;
 mod scaler;
+mod schedule;
 mod secret;
 mod trigger;
 mod value;
