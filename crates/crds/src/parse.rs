@@ -11,6 +11,8 @@ use crate::nearest::suggestion;
 use crate::node::Node;
 use crate::object::{Located, Object, Scenario, Source};
 use crate::problem::{Problem, Severity, has_errors};
+use crate::scaled_object::ScaledObject;
+use crate::scaling_policy::ScalingPolicy;
 use crate::schema::{self, Checker, Rules};
 use crate::yaml::{self, TextProblem};
 
@@ -182,6 +184,50 @@ fn set_namespace(value: &mut Value, known: Known, source: &Source, problems: &mu
         }
     } else if metadata.get("namespace").and_then(Value::as_str).is_none_or(str::is_empty) {
         metadata.insert("namespace".into(), "default".into());
+    }
+}
+
+/// One object of a kind that is known beforehand, at any place of a larger document.
+pub(crate) fn typed_in<T: OfKind>(file: &Arc<str>, node: &Node, problems: &mut Vec<Problem>) -> Option<Located<T>> {
+    let mut parsed = Parsed::default();
+    object(file, Arc::new(node.clone()), &mut parsed);
+    problems.append(&mut parsed.problems);
+    let object = parsed.objects.pop()?;
+    let found = object.value.title();
+    match T::of(object.value) {
+        Some(value) => Some(Located { value, source: object.source }),
+        None => {
+            problems.push(object.source.mismatch("kind", found, T::NAME));
+            None
+        }
+    }
+}
+
+/// A kind that can be taken out of an [`Object`].
+pub(crate) trait OfKind: Sized {
+    /// As written in `kind`.
+    const NAME: &'static str;
+    /// The object, if it is one.
+    fn of(object: Object) -> Option<Self>;
+}
+
+impl OfKind for ScaledObject {
+    const NAME: &'static str = "a ScaledObject";
+    fn of(object: Object) -> Option<Self> {
+        match object {
+            Object::ScaledObject(object) => Some(*object),
+            _ => None,
+        }
+    }
+}
+
+impl OfKind for ScalingPolicy {
+    const NAME: &'static str = "a ScalingPolicy";
+    fn of(object: Object) -> Option<Self> {
+        match object {
+            Object::ScalingPolicy(object) => Some(*object),
+            _ => None,
+        }
     }
 }
 
