@@ -131,7 +131,14 @@ fn other_kind(root: &Node, kind: &str, source: &Source, parsed: &mut Parsed) {
         parsed.problems.push(Problem { found: format!("{kind:?}"), ..source.error("kind", message) });
         return;
     }
-    parsed.problems.push(source.warning("kind", format!("{kind} has no meaning on one machine and is ignored")));
+    let why = match kind {
+        "ScaledJob" => "ScaledJobs are not served yet, so this is ignored",
+        "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" | "CronJob" | "Pod" => {
+            "only a Deployment's pods are run on one machine, so this is ignored"
+        }
+        _ => "has no meaning on one machine, so this is ignored",
+    };
+    parsed.problems.push(source.warning("kind", why));
     let metadata = root.get("metadata").map(Node::to_json).unwrap_or_default();
     let metadata = serde_json::from_value::<ObjectMeta>(metadata).unwrap_or_default();
     parsed.objects.push(Located {
@@ -275,6 +282,8 @@ fn check_name(root: &Node, source: &Source, problems: &mut Vec<Problem>) {
         None if part("generateName").is_some() => {
             problems.push(source.error("metadata.generateName", "names are not generated here; give metadata.name"));
         }
+        // Without any metadata the schema has said so already.
+        None if metadata.is_none_or(Node::is_null) => {}
         None => problems.push(source.mismatch("metadata.name", "nothing", "a name")),
     }
     if let Some(namespace) = part("namespace").filter(|namespace| !namespace.is_empty()) {

@@ -11,80 +11,146 @@ fn check(text: &str, expected: &Expect) {
 
 #[test]
 fn broken_yaml_gets_one_line_with_its_place_and_a_hint() {
-    check("a: 1\n\tb: 2\n", &expect![[r#"
-        test.yaml:1:4: broken YAML: while scanning a plain scalar, found a tab
-    "#]]);
-    check("kind: Secret\nmetadata:\n  name: a\n bad: b\n", &expect![[r#"
+    check(
+        "a: 1\n\tb: 2\n",
+        &expect![[r#"
+            test.yaml:2:1: broken YAML: a tab is used for indentation; use spaces
+        "#]],
+    );
+    check(
+        "kind: Secret\nmetadata:\n  name: a\n bad: b\n",
+        &expect![[r#"
         test.yaml:4:2: broken YAML: the indentation does not fit; entries of one map or list must start in the same column
-    "#]]);
-    check("kind: ScaledObject\nmetadata:\n  name: a: b\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "kind: ScaledObject\nmetadata:\n  name: a: b\n",
+        &expect![[r#"
         test.yaml:3:9: broken YAML: the value has a colon followed by a space in it; put it in quotes
-    "#]]);
-    check("kind: [a, b\nname: x\n", &expect![[r#"
-        test.yaml:2:5: broken YAML: illegal placement of ':' indicator
-    "#]]);
-    check("kind: {a: b\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "kind: [a, b\nname: x\n",
+        &expect![[r#"
+            test.yaml:1:7: broken YAML: the [ is not closed
+        "#]],
+    );
+    check(
+        "kind: {a: b\n",
+        &expect![[r#"
         test.yaml:1:7: broken YAML: the { is not closed
-    "#]]);
-    check("kind: \"a\nb: c\n", &expect![[r#"
-        test.yaml:2:1: broken YAML: invalid indentation in multiline quoted scalar
-    "#]]);
-    check("kind: @a\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "kind: \"a\nb: c\n",
+        &expect![[r#"
+            test.yaml:2:1: broken YAML: a quote before this is not closed
+        "#]],
+    );
+    check(
+        "kind: @a\n",
+        &expect![[r#"
         test.yaml:1:7: broken YAML: a value cannot start with '@'; put it in quotes
-    "#]]);
-    check("kind: *nothing\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "kind: *nothing\n",
+        &expect![[r#"
         test.yaml:1:7: broken YAML: there is no anchor (&name) of this name before it
-    "#]]);
-    check("kind: a\nb\nc: d\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "kind: a\nb\nc: d\n",
+        &expect![[r#"
         test.yaml:2:1: broken YAML: a colon is missing after the key, or a space after the colon (write `key: value`)
-    "#]]);
-    check("{{ if .Values.on }}\nkind: a\n{{ end }}\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "{{ if .Values.on }}\nkind: a\n{{ end }}\n",
+        &expect![[r#"
         test.yaml:1:2: a list or map cannot be a key; put a template or {} in quotes
-    "#]]);
-    check("name: {{ .Values.name }}\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "name: {{ .Values.name }}\n",
+        &expect![[r#"
         test.yaml:1:8: name: a list or map cannot be a key; put a template or {} in quotes
-    "#]]);
-    check("{\"kind\": \"Secret\", \"a\": }\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "{\"kind\": \"Secret\", \"a\": }\n",
+        &expect![[r#"
         test.yaml:1:1: apiVersion: found nothing, expected text, as keda.sh/v1alpha1
-    "#]]);
-    check("- a\nb: c\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "- a\nb: c\n",
+        &expect![[r#"
         test.yaml:2:1: broken YAML: the indentation does not fit; entries of one map or list must start in the same column
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_key_given_twice_names_the_first() {
-    check("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  x: '1'\n  x: '2'\n", &expect![[r#"
+    check(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  x: '1'\n  x: '2'\n",
+        &expect![[r#"
         test.yaml:6:3: data.x: given a second time; the first is in line 5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn text_that_is_no_object_is_said_to_be_none() {
-    check("just words\n", &expect![[r#"
+    check(
+        "just words\n",
+        &expect![[r#"
         test.yaml:1:1: found "just words", expected an object with apiVersion, kind, metadata and spec
-    "#]]);
-    check("- a\n- b\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "- a\n- b\n",
+        &expect![[r#"
         test.yaml:1:1: found a list, expected an object with apiVersion, kind, metadata and spec
-    "#]]);
-    check("a: b\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "a: b\n",
+        &expect![[r#"
         test.yaml:1:1: kind: found nothing, expected text, as ScaledObject
-    "#]]);
-    check("kind: ScaledObject\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "kind: ScaledObject\n",
+        &expect![[r#"
         test.yaml:1:1: apiVersion: found nothing, expected text, as keda.sh/v1alpha1
-    "#]]);
-    check("apiVersion: v1\nkind: 5\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "apiVersion: v1\nkind: 5\n",
+        &expect![[r#"
         test.yaml:2:1: kind: found 5, expected text, as ScaledObject
-    "#]]);
-    check("kind: List\napiVersion: v1\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "kind: List\napiVersion: v1\n",
+        &expect![[r#"
         test.yaml:1:1: List: items: found nothing, expected a list of objects
-    "#]]);
-    check("kind: List\napiVersion: v1\nitems: {}\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "kind: List\napiVersion: v1\nitems: {}\n",
+        &expect![[r#"
         test.yaml:3:1: List: items: found a map, expected a list of objects
-    "#]]);
-    check("kind: List\napiVersion: v1\nitems: [5]\n", &expect![[r#"
+    "#]],
+    );
+    check(
+        "kind: List\napiVersion: v1\nitems: [5]\n",
+        &expect![[r#"
         test.yaml:3:9: found 5, expected an object with apiVersion, kind, metadata and spec
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -97,7 +163,8 @@ fn a_broken_document_does_not_hide_the_others() {
     assert_eq!(parsed.objects[1].source.line_of("metadata.name"), Some((9, 12)));
     expect![[r#"
         test.yaml:5:4: broken YAML: the value has a colon followed by a space in it; put it in quotes
-    "#]].assert_eq(&crate::lines(&parsed.problems));
+    "#]]
+    .assert_eq(&crate::lines(&parsed.problems));
 }
 
 #[test]
@@ -146,11 +213,17 @@ fn aliases_that_would_fill_the_memory_are_refused() {
         let row = vec![format!("*a{before}"); 10].join(", ");
         text.push_str(&format!("a{level}: &a{level} [{row}]\n"));
     }
-    check(&text, &expect![[r#"
+    check(
+        &text,
+        &expect![[r#"
         test.yaml:7:10: a6[0]: the document holds more than 2000000 values
-    "#]]);
+    "#]],
+    );
     let deep = format!("a: {}{}", "[".repeat(240), "]".repeat(240));
-    check(&deep, &expect![[r#"
+    check(
+        &deep,
+        &expect![[r#"
         test.yaml:1:204: a[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: nested more than 200 levels deep
-    "#]]);
+    "#]],
+    );
 }
