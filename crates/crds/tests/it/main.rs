@@ -13,7 +13,7 @@ mod round_trip;
 
 use tidegate_crds::{Located, Object, cross_check, parse};
 
-/// A ScaledObject's spec without its triggers.
+/// The workload of most tests, with the mark before the next document.
 pub(crate) const DEPLOYMENT: &str = r"
 apiVersion: apps/v1
 kind: Deployment
@@ -70,3 +70,17 @@ pub(crate) fn scaled_object_with(metadata: &str, spec: &str) -> String {
 
 /// One trigger that has nothing wrong with it.
 pub(crate) const TRIGGER: &str = "triggers: [{type: kafka, name: lag, metadata: {topic: orders}}]\n";
+
+/// Each input with what is said of the text made of it, for one comparison.
+pub(crate) fn table(inputs: &[&str], said: impl Fn(&str) -> String) -> String {
+    let row = |input: &&str| {
+        let said = said(input);
+        let said = if said.is_empty() {
+            "    fine\n".to_owned()
+        } else {
+            said.lines().map(|l| format!("    {l}\n")).collect()
+        };
+        format!("{}\n{said}", input.trim_end().replace('\n', "\\n").replace('\t', "\\t"))
+    };
+    inputs.iter().map(row).collect()
+}
