@@ -40,8 +40,17 @@ pub fn trigger_sources(
     let deployment = find_deployment(objects, object);
     let mut sources = TriggerSources::default();
     let mut problems = Vec::new();
+    let container = target.env_source_container_name.as_deref().filter(|name| !name.is_empty());
     if let Some(deployment) = &deployment {
-        match env::for_triggers(deployment, target.env_source_container_name.as_deref(), configs) {
+        let known: Vec<&str> =
+            env::containers(deployment.value).iter().map(|container| container.name.as_str()).collect();
+        if let Some(name) = container.filter(|name| !known.contains(name)) {
+            let advice = suggestion(name, &known);
+            let message = format!("{} has no container named {name:?}; {advice}", deployment.source.object);
+            let field = "spec.scaleTargetRef.envSourceContainerName";
+            return Err(vec![object.source.error(field, message.trim_end_matches("; "))]);
+        }
+        match env::for_triggers(deployment, container, configs) {
             Ok(env) => sources.env = env,
             Err(found) => problems.extend(found),
         }
