@@ -1,0 +1,1 @@
+//! What pods printed: written with a size limit while they run, read by `tidegate logs`.
