@@ -1,6 +1,7 @@
 //! The state machine.
 
-use crate::event::{Command, Event};
+use crate::event::{Command, Event, SavedState};
+use crate::policy::TargetId;
 use crate::time::Timestamp;
 
 /// Decides for any number of targets. See the crate's documentation.
@@ -16,7 +17,20 @@ impl Engine {
 
     /// Takes one event at its time and says what is to be done, in order.
     pub fn handle(&mut self, event: Event, now: Timestamp) -> Vec<Command> {
-        let _ = (event, now);
-        Vec::new()
+        let mut commands = Vec::new();
+        self.handle_into(event, now, &mut commands);
+        commands
+    }
+
+    /// As [`Engine::handle`], with the commands appended to a list of the caller's.
+    pub fn handle_into(&mut self, event: Event, now: Timestamp, commands: &mut Vec<Command>) {
+        let _ = (event, now, commands);
+    }
+
+    /// What would have to be kept of a target across a restart as of now, for a driver that is shutting down.
+    #[must_use]
+    pub fn saved_state(&self, target: &TargetId) -> Option<SavedState> {
+        let _ = target;
+        None
     }
 }

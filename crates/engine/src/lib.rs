@@ -9,6 +9,7 @@ mod engine;
 mod event;
 mod explain;
 mod formula;
+mod once;
 mod policy;
 mod reading;
 mod reason;
@@ -20,6 +21,7 @@ pub use engine::Engine;
 pub use event::{Command, Event, Recommendation, SavedState, ScaleEvent, Workload};
 pub use explain::{explain, headline};
 pub use formula::{Formula, FormulaError};
+pub use once::{Case, decide};
 pub use policy::{
     Behavior, Compat, FailurePolicy, Fallback, FallbackBehavior, FormulaPolicy, MetricTarget, Mode, Pause, Policy,
     ScalingRules, SelectPolicy, StepKind, StepPolicy, TargetId, TriggerPolicy,

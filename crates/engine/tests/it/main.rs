@@ -1,0 +1,6 @@
+//! The engine from outside: golden cases, and properties over generated cases and traces.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod golden;
+mod manifest;
