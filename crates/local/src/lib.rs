@@ -9,6 +9,8 @@
 mod files;
 pub mod guard;
 pub mod logs;
+mod pods;
+mod processes;
 mod progress;
 pub mod running;
 mod signals;

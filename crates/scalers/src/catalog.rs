@@ -8,6 +8,7 @@
 mod cron;
 mod keda;
 mod page;
+mod prometheus;
 mod row;
 mod schema;
 mod unknown;
@@ -25,7 +26,12 @@ pub use schema::json_schema;
 use row::row;
 
 /// Sorted by first name; a row is `row!(file::Trigger, "its file", [all its type names in KEDA])`.
-static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| vec![row!(cron::Cron, "catalog/cron.rs", ["cron"])]);
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    vec![
+        row!(cron::Cron, "catalog/cron.rs", ["cron"]),
+        row!(prometheus::Prometheus, "catalog/prometheus.rs", ["prometheus"]),
+    ]
+});
 
 /// All trigger types that are served, sorted by name.
 #[must_use]

@@ -10,6 +10,7 @@ pub mod catalog;
 mod clients;
 mod declare;
 mod given;
+mod http;
 mod input;
 pub mod kafka;
 mod parameter;

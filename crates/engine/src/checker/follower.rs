@@ -7,6 +7,7 @@ use super::{Finding, Findings, SEQUENCE, STABILIZATION, UNRECORDED, WINDOW, chec
 use crate::event::{Recommendation, ScaleEvent};
 use crate::policy::{Policy, TargetId};
 use crate::record::{Cause, Outcome, Record, Rule};
+use crate::time::Timestamp;
 
 /// Follows one target from record to record and finds what no single record shows.
 ///
@@ -25,6 +26,7 @@ pub struct Follower {
 struct Last {
     target: TargetId,
     sequence: u64,
+    at: Timestamp,
     /// The count before it, and the one that it or an earlier record asked for.
     counts: [Option<u32>; 2],
 }
@@ -51,6 +53,11 @@ impl Follower {
         let mut findings = Findings(check(record));
         self.sequence(record, &mut findings);
         self.unrecorded(record, &mut findings);
+        if self.last.as_ref().is_some_and(|last| record.at < last.at) {
+            // The clock was set back; windows that were worked out by it mean nothing now.
+            self.changes.clear();
+            self.recommendations.clear();
+        }
         if let Some(policy) = self.policy.clone() {
             self.recommend(record, &policy);
             self.windows(record, &policy, &mut findings);
@@ -86,10 +93,12 @@ impl Follower {
         while self.recommendations.front().is_some_and(|old| old.at + window <= record.at) {
             self.recommendations.pop_front();
         }
-        let step = record.steps.iter().find(|step| step.rule == Rule::Stabilization);
-        if let Some(step) = step {
-            self.recommendations.push_back(Recommendation { at: record.at, replicas: step.from });
+        let Some(replicas) = asked_for(record) else { return };
+        // Of two at the same instant the later stands.
+        if self.recommendations.back().is_some_and(|last| last.at == record.at) {
+            self.recommendations.pop_back();
         }
+        self.recommendations.push_back(Recommendation { at: record.at, replicas });
     }
 
     fn windows(&mut self, record: &Record, policy: &Policy, findings: &mut Findings) {
@@ -128,8 +137,18 @@ impl Follower {
             _ => self.last.as_ref().and_then(|last| last.counts[1]),
         };
         let counts = [current.or(self.last.as_ref().and_then(|last| last.counts[0])), asked];
-        self.last = Some(Last { target: record.target.clone(), sequence: record.sequence, counts });
+        self.last = Some(Last { target: record.target.clone(), sequence: record.sequence, at: record.at, counts });
     }
+}
+
+/// What the metrics ask for, unless too little is known to scale in.
+fn asked_for(record: &Record) -> Option<u32> {
+    let metrics = [Rule::Metrics, Rule::Tolerance, Rule::Fallback];
+    let first = record.steps.iter().position(|step| metrics.contains(&step.rule))?;
+    let cut = record.steps.get(first + 1).is_some_and(|step| step.rule == Rule::UsefulParallelism);
+    let last = if cut { first + 1 } else { first };
+    let missing = record.steps.get(last + 1).is_some_and(|step| step.rule == Rule::MissingMetric);
+    (!missing).then(|| record.steps[last].to)
 }
 
 /// Rules that set a count whatever the scale-out policies say: the executor's, not the HPA's.

@@ -8,7 +8,7 @@ mod address;
 mod clients;
 mod reader;
 mod settings;
-mod tls;
+pub(crate) mod tls;
 
 pub use address::BrokerAddress;
 pub use clients::KafkaClients;
