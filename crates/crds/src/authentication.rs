@@ -189,14 +189,12 @@ impl Reader<'_> {
             let base = format!("spec.{word}[{index}]");
             let Some(data) = self.configs.get(kind, self.namespace, &reference.name) else {
                 let field = format!("{base}.name");
-                self.problems.push(env::missing_object(
-                    self.source,
-                    &field,
-                    kind,
-                    self.namespace,
-                    &reference.name,
-                    self.configs,
-                ));
+                let mut problem =
+                    env::missing_object(self.source, &field, kind, self.namespace, &reference.name, self.configs);
+                if self.source.object.starts_with("Cluster") {
+                    problem.message.push_str("; the kind for the whole cluster reads this namespace and no other");
+                }
+                self.problems.push(problem);
                 continue;
             };
             match data.get(&reference.key) {

@@ -175,5 +175,6 @@ fn aliases_that_would_fill_the_memory_are_refused() {
     let deep = format!("a: {}{}", "[".repeat(240), "]".repeat(240));
     expect![[r#"
         test.yaml:1:204: nested more than 200 levels deep
-    "#]].assert_eq(&parse_problems(&deep));
+    "#]]
+    .assert_eq(&parse_problems(&deep));
 }

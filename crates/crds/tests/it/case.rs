@@ -152,7 +152,8 @@ fn bad_cases_say_where_and_why() {
     let bad_policy = POLICY.replace("triggers:", "trigers: [], triggers:");
     expect![[r#"
         case.yaml:4:17: ScaledObject default/case: spec.trigers: unknown field; did you mean "triggers"?
-    "#]].assert_eq(&whole(&format!("{rest}readings: {{}}\n{bad_policy}")));
+    "#]]
+    .assert_eq(&whole(&format!("{rest}readings: {{}}\n{bad_policy}")));
 }
 
 #[test]
@@ -175,7 +176,8 @@ fn names_that_no_trigger_has_are_refused() {
             case.yaml:4:20: readings.s0: the trigger 0 has two readings; give one
         readings: {}\nhistory: {failures: {x: 1}}
             case.yaml:5:22: history.failures.x: no trigger is called "x"; known are lag, s0, s1
-    "#]].assert_eq(&table(&inputs, said));
+    "#]]
+    .assert_eq(&table(&inputs, said));
 }
 
 #[test]

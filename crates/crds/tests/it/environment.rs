@@ -55,7 +55,8 @@ fn variables_come_from_everywhere_and_later_ones_win() {
         AFTER=$(host)
         PASSWORD=hunter2
         EMPTY=
-    "#]].assert_eq(&shown(&found.unwrap()));
+    "#]]
+    .assert_eq(&shown(&found.unwrap()));
 }
 
 #[test]
@@ -78,7 +79,8 @@ fn a_pod_knows_about_itself() {
         G=4
         H=250
         I=default
-    "#]].assert_eq(&shown(&found.unwrap()));
+    "#]]
+    .assert_eq(&shown(&found.unwrap()));
 }
 
 #[test]

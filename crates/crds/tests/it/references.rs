@@ -115,7 +115,8 @@ fn authentications_secrets_and_their_keys_must_be_there() {
     "#]].assert_eq(&said("{configMapTargetRef: [{parameter: password, name: login, key: password}]}"));
     expect![[r#"
         test.yaml:24:36: TriggerAuthentication default/auth: spec.env[0].name: the container has no variable "PASSWORD"
-    "#]].assert_eq(&said("{env: [{parameter: password, name: PASSWORD}]}"));
+    "#]]
+    .assert_eq(&said("{env: [{parameter: password, name: PASSWORD}]}"));
     expect![[r#"
         test.yaml:24:14: TriggerAuthentication default/auth: spec.env[0]: the environment of this container cannot be found out; see the Deployment's problems
     "#]].assert_eq(&said("{env: [{parameter: password, name: PASSWORD, containerName: side}]}"));
