@@ -38,7 +38,9 @@ fn values(reading: &ReadingRecord, findings: &mut Findings) {
 }
 
 fn knowledge(reading: &ReadingRecord, findings: &mut Findings) {
-    if reading.error.is_some() && !reading.fallback {
+    // A value that was read and cannot be measured (no pod to measure it by) keeps its error, and asks for nothing.
+    let read_well = reading.failures == 0 && reading.wanted.is_none();
+    if reading.error.is_some() && !reading.fallback && !read_well {
         findings.require(reading.value.is_none(), ERROR_VALUE, || {
             format!("trigger {} failed and yet has the value {:?}", reading.trigger, reading.value)
         });

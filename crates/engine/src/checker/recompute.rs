@@ -212,10 +212,10 @@ fn ceilings(exact: f64) -> [u32; 2] {
     [clamp(exact.ceil()), clamp(if (exact - exact.round()).abs() <= slack { exact.round() } else { exact.ceil() })]
 }
 
-/// The nearest count; what is beyond all counts is the largest one.
+/// The nearest count; what is beyond all counts is the largest one that Kubernetes can hold, 2³¹ − 1.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float is cast saturating")]
 fn clamp(count: f64) -> u32 {
-    count as u32
+    (count as u32).min(u32::MAX >> 1)
 }
 
 fn follow(record: &Record, workload: Workload, from: u32, step: &Step) -> Result<u32, RecomputeError> {

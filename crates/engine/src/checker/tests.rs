@@ -159,6 +159,7 @@ const BREAKS: &[Break] = &[
             target: MetricTarget::AverageValue(1.0),
             activation: 0.0,
             wanted: Some(0),
+            fallback: false,
         });
     }),
     ("cooldown", |record| {

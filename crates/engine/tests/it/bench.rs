@@ -1,5 +1,6 @@
 //! A driver for traces: virtual seconds, sources that follow a script, replicas that change at once.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,17 +85,8 @@ impl<'a> Bench<'a> {
             self.now = due;
             self.wake = None;
             self.tell(Event::Tick);
-            self.tick_again();
         }
         self.now = end;
-    }
-
-    fn tick_again(&mut self) {
-        let again = self.engine.handle(Event::Tick, NOW + self.now);
-        let idle = |command: &Command| matches!(command, Command::WakeAt(_));
-        if !again.iter().all(idle) {
-            self.faults.push(format!("a second tick after {:?} commands {again:?}", self.now));
-        }
     }
 
     fn observe(&mut self) {
@@ -102,25 +94,43 @@ impl<'a> Bench<'a> {
         self.tell(Event::WorkloadObserved { target: self.target.clone(), workload });
     }
 
+    /// Hands over an event, and then the answers to all that it leads to, in order.
     fn tell(&mut self, event: Event) {
-        for command in self.engine.handle(event, NOW + self.now) {
-            self.carry_out(command);
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let tick = matches!(event, Event::Tick);
+            let commands = self.engine.handle(event, NOW + self.now);
+            if tick {
+                self.tick_again();
+            }
+            for command in commands {
+                self.carry_out(command, &mut events);
+            }
         }
     }
 
-    fn carry_out(&mut self, command: Command) {
+    /// A second tick at the same time has nothing to say.
+    fn tick_again(&mut self) {
+        let again = self.engine.handle(Event::Tick, NOW + self.now);
+        if !again.iter().all(|command| matches!(command, Command::WakeAt(_))) {
+            self.faults.push(format!("a second tick after {:?} commands {again:?}", self.now));
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, answers: &mut VecDeque<Event>) {
         let target = self.target.clone();
         match command {
             Command::Read { trigger, read, .. } => {
                 self.reads += 1;
                 let outcome = (self.script)(trigger, self.now);
-                self.tell(Event::ReadingArrived { target, trigger, read, outcome });
+                answers.push_back(Event::ReadingArrived { target, trigger, read, outcome });
             }
             Command::SetReplicas { replicas, change, .. } => {
                 self.replicas = replicas;
                 self.path.push(replicas);
-                self.tell(Event::ScaleFinished { target, change, outcome: Ok(()) });
-                self.observe();
+                let workload = Ok(Workload::settled(replicas));
+                answers.push_back(Event::ScaleFinished { target: target.clone(), change, outcome: Ok(()) });
+                answers.push_back(Event::WorkloadObserved { target, workload });
             }
             Command::Emit(record) => {
                 let found = self.follower.follow(&record);
