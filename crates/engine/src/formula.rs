@@ -204,7 +204,7 @@ mod tests {
         check("ceil(b / a)", &two(2.0, 5.0), Some(3.0));
         check("a < 2 && b > 4 ? 10 : (not (a == b) ? 3 : 1)", &two(2.0, 5.0), Some(3.0));
         check("let total = a + b; total * 2", &two(2.0, 5.0), Some(14.0));
-        check("[a, b] | filter({# > 3}) | count()", &two(2.0, 5.0), Some(1.0));
+        check("[a, b] | filter({# > 3}) | len()", &two(2.0, 5.0), Some(1.0));
     }
 
     #[test]

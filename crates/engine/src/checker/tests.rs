@@ -160,6 +160,7 @@ const BREAKS: &[Break] = &[
             activation: 0.0,
             fallback: false,
             wanted: Some(0),
+            fallback: false,
         });
     }),
     ("cooldown", |record| {
