@@ -6,6 +6,7 @@
 //! the JSON schema, the page, `tidegate scalers list` and the behaviour suite follow from the row.
 
 mod cron;
+mod kafka;
 mod keda;
 mod page;
 mod row;
@@ -25,7 +26,12 @@ pub use schema::json_schema;
 use row::row;
 
 /// Sorted by first name; a row is `row!(file::Trigger, "its file", [all its type names in KEDA])`.
-static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| vec![row!(cron::Cron, "catalog/cron.rs", ["cron"])]);
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    vec![
+        row!(cron::Cron, "catalog/cron.rs", ["cron"]),
+        row!(kafka::Kafka, "catalog/kafka.rs", ["kafka", "apache-kafka"]),
+    ]
+});
 
 /// All trigger types that are served, sorted by name.
 #[must_use]

@@ -80,9 +80,13 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong() {
-        for (text, part) in
-            [("kafka", "no port"), ("kafka:x", "no number"), (":9092", "host"), ("::1:9092", "brackets"), ("a:0", "65535")]
-        {
+        for (text, part) in [
+            ("kafka", "no port"),
+            ("kafka:x", "no number"),
+            (":9092", "host"),
+            ("::1:9092", "brackets"),
+            ("a:0", "65535"),
+        ] {
             let error = text.parse::<BrokerAddress>().unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }

@@ -288,8 +288,11 @@ impl Parse<'_> {
             "scram_sha512" => self.login(&mechanism).map_or(Sasl::None, Sasl::ScramSha512),
             "oauthbearer" => self.oauth(tls).map_or(Sasl::None, Sasl::OauthBearer),
             "gssapi" => {
-                self.problem("sasl", "gssapi (Kerberos) is not available in this build; use scram_sha512 over TLS, \
-                                      oauthbearer, or a client certificate");
+                self.problem(
+                    "sasl",
+                    "gssapi (Kerberos) is not available in this build; use scram_sha512 over TLS, \
+                                      oauthbearer, or a client certificate",
+                );
                 Sasl::None
             }
             "aws_msk_iam" => self.aws(),
@@ -304,8 +307,11 @@ impl Parse<'_> {
     }
 
     fn aws(&mut self) -> Sasl {
-        self.problem("sasl", "aws_msk_iam is not available in this build; use scram_sha512 or a client certificate, \
-                              which MSK offers too");
+        self.problem(
+            "sasl",
+            "aws_msk_iam is not available in this build; use scram_sha512 or a client certificate, \
+                              which MSK offers too",
+        );
         Sasl::None
     }
 
@@ -352,7 +358,10 @@ impl Parse<'_> {
         let client = self.login("oauthbearer")?;
         let scopes = self.text("scopes").unwrap_or_default();
         let scopes = scopes.split([',', ' ']).filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-        Some(OauthSettings { token: TokenSource::ClientCredentials { endpoint: endpoint?, client, scopes }, extensions })
+        Some(OauthSettings {
+            token: TokenSource::ClientCredentials { endpoint: endpoint?, client, scopes },
+            extensions,
+        })
     }
 
     fn extensions(&mut self) -> Vec<(String, String)> {
