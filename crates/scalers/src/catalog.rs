@@ -9,6 +9,7 @@ mod cron;
 mod kafka;
 mod keda;
 mod page;
+mod prometheus;
 mod row;
 mod schema;
 mod unknown;
@@ -30,6 +31,7 @@ static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     vec![
         row!(cron::Cron, "catalog/cron.rs", ["cron"]),
         row!(kafka::Kafka, "catalog/kafka.rs", ["kafka", "apache-kafka"]),
+        row!(prometheus::Prometheus, "catalog/prometheus.rs", ["prometheus"]),
     ]
 });
 

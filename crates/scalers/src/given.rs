@@ -170,7 +170,9 @@ impl Found<'_> {
     /// The text, or where it is from when it could be a credential.
     fn shown(&self, parameter: &Parameter) -> String {
         match (self.source, parameter.kind) {
-            (Source::Metadata, kind) if kind != Kind::Secret && kind != Kind::Pairs => format!("{:?}", self.text),
+            (Source::Metadata, kind) if !matches!(kind, Kind::Secret | Kind::Pairs | Kind::Address) => {
+                format!("{:?}", self.text)
+            }
             (Source::Auth, _) => format!("another text in the authentication parameter \"{}\"", self.key),
             (Source::Env, _) => format!("another text in the variable that \"{}\" names", self.key),
             (Source::Metadata, _) => "another text".to_owned(),

@@ -19,6 +19,8 @@ pub enum Source {
 pub enum Kind {
     /// Any text.
     Text,
+    /// An `http` or `https` URL; what it holds of credentials is never shown.
+    Address,
     /// Text that is never shown.
     Secret,
     /// A whole number as JSON writes it.
@@ -43,6 +45,7 @@ impl Kind {
     pub fn label(self) -> &'static str {
         match self {
             Kind::Text => "text",
+            Kind::Address => "http or https address",
             Kind::Secret => "secret text",
             Kind::Integer => "whole number",
             Kind::Number => "number",

@@ -24,6 +24,11 @@ pub(crate) trait Trigger: Send + Sync + Sized + 'static {
     /// Binds to the shared clients. No I/O; nothing is spawned.
     fn connect(config: Self::Config, input: &TriggerInput, clients: &Clients) -> Self;
 
+    /// How long a read may take, if the parameters say so.
+    fn time_limit(&self) -> Option<Duration> {
+        None
+    }
+
     /// Asks the source once. `now` is the time that the reading bears; `timeout` is also kept by a wrapper outside, so
     /// it is for telling a client or a server.
     async fn read(&self, now: Timestamp, timeout: Duration) -> Result<Reading, ReadError>;

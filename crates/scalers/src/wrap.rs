@@ -28,6 +28,10 @@ impl<T: Trigger> Scaler for Bare<T> {
     async fn read(&self, now: Timestamp, timeout: Duration) -> Result<Reading, ReadError> {
         self.0.read(now, timeout).await
     }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.0.time_limit()
+    }
 }
 
 /// Puts all wrappers around a trigger.

@@ -106,6 +106,7 @@ fn pattern(parameter: &Parameter) -> Option<String> {
         }
         Kind::Ranges => r"[0-9]+(\s*-\s*[0-9]+)?(\s*,\s*[0-9]+(\s*-\s*[0-9]+)?)*".to_owned(),
         Kind::Pairs => r"[^=,]+=[^=,]*(,[^=,]+=[^=,]*)*".to_owned(),
+        Kind::Address => "https?://.+".to_owned(),
         Kind::Text | Kind::Secret | Kind::List => return None,
     };
     Some(format!(r"^\s*({core})?\s*$"))

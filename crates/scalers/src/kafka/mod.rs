@@ -22,7 +22,7 @@ mod sasl;
 mod settings;
 mod stream;
 mod tail;
-mod tls;
+pub(crate) mod tls;
 mod versions;
 mod wire;
 

@@ -35,4 +35,8 @@ impl<S: Scaler> Scaler for Caught<S> {
             Err(ReadError::new(ReadErrorKind::Internal, message))
         })
     }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.inner.time_limit()
+    }
 }

@@ -33,4 +33,8 @@ impl<S: Scaler> Scaler for Deadline<S> {
             Err(ReadError::new(ReadErrorKind::Timeout, message))
         })
     }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.inner.time_limit()
+    }
 }

@@ -42,4 +42,8 @@ impl<S: Scaler> Scaler for Faulty<S> {
         }
         self.inner.read(now, timeout).await
     }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.inner.time_limit()
+    }
 }

@@ -49,4 +49,8 @@ impl<S: Scaler> Scaler for Measured<S> {
         self.observer.read(&Observed { kind, metric, took, result: &result });
         result
     }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.inner.time_limit()
+    }
 }

@@ -31,4 +31,8 @@ impl<S: Scaler> Scaler for Sound<S> {
             format!("the {} trigger came to {value}, which is no metric; expected a number from 0 on", self.kind);
         Err(ReadError::new(ReadErrorKind::Invalid, message))
     }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.inner.time_limit()
+    }
 }
