@@ -10,8 +10,8 @@ mod up;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use decide::{DecideArgs, ExplainArgs};
-pub(crate) use kafka::KafkaArgs;
-pub(crate) use lab::{ConsumeArgs, ProduceArgs};
+pub(crate) use kafka::{KafkaArgs, Sasl};
+pub(crate) use lab::{ConsumeArgs, Executor, OnFailure, ProduceArgs};
 pub(crate) use lag::LagArgs;
 pub(crate) use scalers::{ScalersArgs, ScalersCommand};
 pub(crate) use up::{LogsArgs, UpArgs, ValidateArgs};

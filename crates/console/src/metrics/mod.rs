@@ -1,0 +1,24 @@
+//! `/metrics`: KEDA's names and labels, so that dashboards and alerts made for it go on working, and Tidegate's own.
+//!
+//! Series are written from the store at each scrape, so those of a removed target are gone with it.
+
+mod keda;
+mod own;
+mod text;
+
+use tidegate_engine::Timestamp;
+
+use crate::store::Store;
+
+/// The content type of the text format.
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Everything, at `now`.
+pub(crate) fn render(store: &Store, now: Timestamp) -> String {
+    let mut text = text::Text::default();
+    let streams = (store.hub().len(), store.hub().dropped());
+    let state = store.lock();
+    keda::write(&mut text, &state, store.options());
+    own::write(&mut text, &state, store.options(), now, streams);
+    text.finish()
+}

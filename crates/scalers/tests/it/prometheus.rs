@@ -1,0 +1,1 @@
+//! The prometheus trigger against a real Prometheus.
