@@ -14,7 +14,7 @@ use crate::event::Workload;
 use crate::hpa::{self, Proposal, Tolerances};
 use crate::policy::{FailurePolicy, Fallback, FallbackBehavior, MetricTarget, Policy, TriggerPolicy};
 use crate::reading::{ReadError, Reading};
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
 
 /// The last word of a trigger's source.
 #[derive(Clone, Debug)]
@@ -58,6 +58,15 @@ impl Knowledge {
                 self.failures = self.failures.saturating_add(1);
                 self.latest = Latest::Failed(error);
             }
+        }
+    }
+}
+
+impl ShiftBack for Knowledge {
+    fn shift_back(&mut self, by: Duration) {
+        if let Latest::Known(reading, arrived) = &mut self.latest {
+            reading.at.shift_back(by);
+            arrived.shift_back(by);
         }
     }
 }

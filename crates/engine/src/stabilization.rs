@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::event::Recommendation;
 use crate::policy::Policy;
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
 
 /// The HPA's scale-in window where no behaviour is given.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(300);
@@ -164,6 +164,14 @@ impl History {
             Some((_, before)) if index == last => before.map(|at| Recommendation { at, ..*past }),
             _ => Some(*past),
         })
+    }
+}
+
+impl ShiftBack for History {
+    fn shift_back(&mut self, by: Duration) {
+        self.kept.shift_back(by);
+        // Nothing was added in this instant of the new time.
+        self.newest = None;
     }
 }
 
