@@ -138,6 +138,7 @@ pub(crate) struct Judged {
     pub(crate) activity: Activity,
     pub(crate) proposal: Option<Proposal>,
     pub(crate) stale: bool,
+    pub(crate) unread: bool,
 }
 
 impl Judged {
@@ -203,8 +204,12 @@ pub(crate) fn judge(
             activity: fallback_activity(policy, replicas),
             proposal: Some(hpa::propose_fallback(trigger.target, replicas, workload, tolerances)),
             stale,
+            unread: false,
         },
-        _ => Judged { stance, value: None, activity: Activity::Unknown, proposal: None, stale },
+        _ => {
+            let unread = matches!(knowledge.latest, Latest::Unread);
+            Judged { stance, value: None, activity: Activity::Unknown, proposal: None, stale, unread }
+        }
     }
 }
 
@@ -224,6 +229,7 @@ fn fresh(
         activity: if active { Activity::Active } else { Activity::Inactive },
         proposal: proposal.ok(),
         stale: false,
+        unread: false,
     }
 }
 

@@ -422,6 +422,7 @@ impl Target {
 
     fn remember(&mut self, verdict: &crate::decide::Verdict, now: Timestamp) {
         if let Some(wanted) = verdict.recommendation {
+            self.save_now |= self.history.ends_peak(wanted);
             self.history.add(Windows::of(&self.policy), wanted, now);
             self.unsaved = true;
         }
