@@ -192,8 +192,8 @@ async fn mutual_tls() {
     for refused in [trigger(&address, "vector(1)", &auth), trigger(&address, "vector(1)", &[("ca", &ca)])] {
         let error = read(&refused).await.unwrap_err();
         assert_eq!(error.kind, ReadErrorKind::Unreachable);
-        assert!(error.message.contains("the TLS handshake failed: "), "{error}");
-        assert!(error.message.contains("the server wants a client certificate that it trusts"), "{error}");
+        // The server's reason is an alert, which can be overtaken by the end of the connection.
+        assert!(error.message.contains("client certificate"), "{error}");
     }
 
     // Said before anything connects.
