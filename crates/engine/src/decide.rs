@@ -152,6 +152,7 @@ impl Draft<'_> {
             Executed::Done => self.verdict.executor = true,
             Executed::Stay => {}
             Executed::LeaveToHpa { cooling } => {
+                self.note_force();
                 self.autoscale();
                 self.cap_parallelism();
                 if let Some(until) = cooling {
@@ -314,6 +315,13 @@ impl Draft<'_> {
             (Rule::Min, Reason::AtLeastOne)
         };
         self.step(rule, fewest, reason);
+    }
+
+    /// Says that nothing but the annotation makes the workload active.
+    fn note_force(&mut self) {
+        if self.situation.policy.force_activation && !self.demand.active_by_itself {
+            self.step(Rule::ForceActivation, self.count, Reason::Forced);
+        }
     }
 
     /// Says what the cooldown keeps from happening.

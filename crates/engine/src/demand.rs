@@ -45,6 +45,8 @@ pub(crate) struct Demand {
     /// Metrics there are, less those ignored.
     pub(crate) metrics: u32,
     pub(crate) activity: Activity,
+    /// Active without `force-activation`.
+    pub(crate) active_by_itself: bool,
     /// What is active, or else of unknown activity.
     pub(crate) telling: Option<Source>,
     /// The most replicas that the triggers used can keep busy.
@@ -62,6 +64,7 @@ pub(crate) fn weigh(policy: &Policy, judged: &[Judged], composite: Option<&Compo
         first_missing: None,
         metrics: 0,
         activity: Activity::Inactive,
+        active_by_itself: false,
         telling: None,
         useful: Some(0),
         holds: None,
@@ -89,7 +92,8 @@ pub(crate) fn weigh(policy: &Policy, judged: &[Judged], composite: Option<&Compo
     if demand.activity == Activity::Unknown && knowledge::zero_fallback_deactivates(policy) {
         demand.activity = Activity::Inactive;
     }
-    if policy.force_activation {
+    demand.active_by_itself = demand.activity == Activity::Active;
+    if policy.force_activation && !demand.active_by_itself {
         demand.activity = Activity::Active;
         demand.telling = None;
     }

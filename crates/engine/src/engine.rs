@@ -1,6 +1,6 @@
 //! The state machine.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::event::{Command, Event, SavedState};
@@ -18,16 +18,18 @@ use crate::time::Timestamp;
 #[derive(Debug, Default)]
 pub struct Engine {
     targets: Vec<Option<Target>>,
-    places: HashMap<TargetId, usize>,
+    places: BTreeMap<TargetId, usize>,
     free: Vec<usize>,
     /// Sources that cannot be reached, for all triggers that ask them.
-    sources: HashMap<u64, Breaker>,
+    sources: BTreeMap<u64, Breaker>,
     /// When each target has something to do.
     timers: BTreeSet<(Timestamp, usize)>,
     wakes: Vec<Option<Timestamp>>,
     /// What the driver was last told.
     told: Option<Timestamp>,
     judged: Vec<Judged>,
+    /// Reads to be commanded once everything else of an event is done.
+    reads: Vec<Command>,
     names: Names,
 }
 
@@ -62,8 +64,12 @@ impl Engine {
             Event::ScaleFinished { target, change, outcome } => {
                 self.with(&target, now, commands, |target, context| target.finish_change(change, outcome, context));
             }
-            Event::Tick => self.tick(now, commands),
+            Event::Tick => {
+                self.told = None;
+                self.tick(now, commands);
+            }
         }
+        commands.append(&mut self.reads);
         self.tell_wake(commands);
     }
 
@@ -244,7 +250,7 @@ impl Engine {
             target.reads += 1;
             let read = target.reads;
             target.plans[index].flight = Some(Flight { read, deadline });
-            commands.push(Command::Read { target: target.id.clone(), trigger: index, read, deadline });
+            self.reads.push(Command::Read { target: target.id.clone(), trigger: index, read, deadline });
         }
         for (index, error) in refused {
             // An interval in which the source is left alone is a failed read like any other.

@@ -148,10 +148,9 @@ fn in_thousandths(value: f64, target: f64) -> (f64, f64) {
     ((value * 1000.0).round(), thousandths)
 }
 
-/// Rounds up into the HPA's 32 bits.
+/// Rounds up. The cast saturates, and takes NaN (nothing of nothing) for zero.
 fn ceil(wanted: f64) -> u32 {
-    // A float-to-integer cast saturates and takes NaN (nothing of nothing) for zero.
-    (wanted.ceil().min(f64::from(i32::MAX))) as u32
+    wanted.ceil() as u32
 }
 
 #[cfg(test)]
@@ -176,7 +175,7 @@ mod tests {
         average(1.0, 20.0, 3, 1);
         average(0.1 + 0.2, 0.1, 1, 3);
         average(0.3, 0.1, 1, 3);
-        average(3.0e18, 1.0, 1, 2_147_483_647);
+        average(3.0e18, 1.0, 1, u32::MAX);
     }
 
     #[test]

@@ -158,10 +158,6 @@ fn error(known: &Knowledge, judged: &Judged) -> Option<ReadError> {
             let message = format!("reading {}: the last reading is of {}, too old to be used", known.label, reading.at);
             Some(ReadError::new(ReadErrorKind::Timeout, message))
         }
-        Latest::Known(..) if judged.stance == Stance::Fresh && judged.proposal.is_none() => {
-            let message = format!("measuring {} by ready pods: the workload has none at all", known.label);
-            Some(ReadError::new(ReadErrorKind::NotFound, message))
-        }
         Latest::Known(..) | Latest::Unread => None,
     }
 }

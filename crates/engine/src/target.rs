@@ -444,9 +444,11 @@ impl Target {
             outdated: false,
             seen: None,
         };
+        // Saved first: what is commanded must not be forgotten by a crash right after it.
+        self.save_now = true;
+        self.save_if_due(context);
         let target = self.id.clone();
         context.commands.push(Command::SetReplicas { target, replicas: to, change: self.sequence });
-        self.save_now = true;
     }
 
     /// Notes that the count of failures changed.

@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
 
     fn emit(&mut self, record: Arc<Record>) {
         let found = self.follower.follow(&record);
-        self.trace.findings.extend(found.into_iter().map(|finding| (record.sequence, finding)));
+        self.trace.findings.extend(found.into_iter().map(|finding| (self.trace.records.len(), finding)));
         self.trace.records.push(record);
     }
 

@@ -335,19 +335,20 @@ export class Charts {
   private drawMarks(plot: uPlot): void {
     const actions = this.frame?.actions ?? [];
     const { ctx, bbox } = plot;
-    const faint = actions.length > 80 ? 0.12 : 0.4;
+    // Where they are many, only the one that is pointed at has a line.
+    const many = actions.length > 100;
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
     for (const action of actions) {
       const at = Date.parse(action.at) / 1000;
-      if (at < this.from || at > this.to) {
+      const chosen = action.sequence === this.selected;
+      if (at < this.from || at > this.to || (many && !chosen)) {
         continue;
       }
-      const chosen = action.sequence === this.selected;
       ctx.strokeStyle = color(direction(action));
-      ctx.globalAlpha = chosen ? 1 : faint;
+      ctx.globalAlpha = chosen ? 1 : 0.4;
       ctx.lineWidth = (chosen ? 2 : 1) * devicePixelRatio;
       ctx.setLineDash(chosen ? [] : [3 * devicePixelRatio, 3 * devicePixelRatio]);
       const x = Math.round(plot.valToPos(at, "x", true)) + 0.5;

@@ -157,8 +157,7 @@ impl Metric {
 
     fn of_formula(record: &Record, existing: Workload) -> Option<Self> {
         let formula = record.formula.as_ref()?;
-        let stands_in = record.readings.iter().any(|reading| reading.fallback);
-        let value = formula.value.filter(|_| !stands_in)?;
+        let value = formula.value.filter(|_| !formula.fallback)?;
         Some(Metric { value, target: formula.target, parallelism: None, existing })
     }
 
