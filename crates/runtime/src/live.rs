@@ -28,7 +28,7 @@ const OBSERVE_AGAIN_MAX: Duration = Duration::from_secs(30);
 pub(crate) enum Input {
     Put { setup: TargetSetup, restored: Option<SavedState> },
     Scalers { id: TargetId, scalers: Vec<Arc<dyn Scaler>> },
-    Remove { id: TargetId },
+    Remove { id: TargetId, done: oneshot::Sender<()> },
     Observed { id: TargetId, workload: Result<Workload, ReadError> },
     Answered { epoch: u64, id: TargetId, trigger: usize, read: u64, answer: Answer, at: std::time::Instant },
     Changed { epoch: u64, id: TargetId, change: u64, outcome: Result<(), ReadError> },
@@ -132,7 +132,7 @@ impl Live {
                     target.scalers = scalers;
                 }
             }
-            Input::Remove { id } => self.remove(&id),
+            Input::Remove { id, done } => self.remove(&id, done),
             Input::Observed { id, workload } => self.observed(id, workload),
             Input::Answered { epoch, id, trigger, read, answer, at } => {
                 if epoch == self.epoch {
@@ -170,16 +170,22 @@ impl Live {
         self.handle(Event::PolicyChanged { target: id, policy, restored });
     }
 
-    fn remove(&mut self, id: &TargetId) {
-        if !self.targets.contains_key(id) {
+    fn remove(&mut self, id: &TargetId, done: oneshot::Sender<()>) {
+        let Some(turn) = self.targets.get(id).map(|target| Arc::clone(&target.changing)) else {
+            let _ = done.send(());
             return;
-        }
+        };
         self.handle(Event::TargetRemoved { target: id.clone() });
         self.targets.remove(id);
         self.saver.remove(id.clone());
         for sink in &self.ports.sinks {
             sink.target(id, None);
         }
+        // The original count is being put back; whoever removes has to leave the workload in place until it is.
+        self.changes.spawn(async move {
+            drop(turn.lock().await);
+            let _ = done.send(());
+        });
     }
 
     fn observed(&mut self, id: TargetId, workload: Result<Workload, ReadError>) {
@@ -264,8 +270,13 @@ impl Live {
         let turn = self.targets.get(&id).map(|target| Arc::clone(&target.changing)).unwrap_or_default();
         let (workloads, timeout) = (Arc::clone(&self.ports.workloads), self.options.change_timeout);
         let (inbox, epoch, asking) = (self.inbox.clone(), self.epoch, self.asking.clone());
+        // Taken before the task runs, so that the order of changes is the order of commands.
+        let taken = Arc::clone(&turn).try_lock_owned();
         self.changes.spawn(async move {
-            let _turn = turn.lock().await;
+            let _turn = match taken {
+                Ok(taken) => taken,
+                Err(_) => turn.lock_owned().await,
+            };
             let outcome = change_replicas(&*workloads, &id, replicas, record.as_ref(), timeout).await;
             if let Err(error) = &outcome {
                 tracing::warn!(target = %id, replicas, %error, "the replica count could not be changed");
