@@ -2,10 +2,14 @@
 
 mod completions;
 mod consume;
+mod decide;
+mod explain;
 mod kafka;
+mod lag;
 mod man;
 mod produce;
 mod scalers;
+mod up;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -43,6 +47,9 @@ fn dispatch(command: Command) -> Done {
         Command::Scalers(args) => scalers::run(&args.command),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
+        Command::Up(args) => up::run(args),
+        Command::Lag(args) => lag::run(&args),
+        Command::Explain(args) => explain::run(&args),
         _ => Ok(()),
     }
 }

@@ -10,6 +10,7 @@
 mod annotations;
 mod authentication;
 mod behavior;
+pub mod case;
 mod configs;
 mod cross_check;
 pub mod env;

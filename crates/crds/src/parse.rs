@@ -11,6 +11,8 @@ use crate::nearest::suggestion;
 use crate::node::Node;
 use crate::object::{Located, Object, Scenario, Source};
 use crate::problem::{Problem, Severity, has_errors};
+use crate::scaled_object::ScaledObject;
+use crate::scaling_policy::ScalingPolicy;
 use crate::schema::{self, Checker, Rules};
 use crate::yaml::{self, TextProblem};
 
@@ -129,7 +131,14 @@ fn other_kind(root: &Node, kind: &str, source: &Source, parsed: &mut Parsed) {
         parsed.problems.push(Problem { found: format!("{kind:?}"), ..source.error("kind", message) });
         return;
     }
-    parsed.problems.push(source.warning("kind", format!("{kind} has no meaning on one machine and is ignored")));
+    let why = match kind {
+        "ScaledJob" => "ScaledJobs are not served yet, so this is ignored",
+        "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" | "CronJob" | "Pod" => {
+            "only a Deployment's pods are run on one machine, so this is ignored"
+        }
+        _ => "has no meaning on one machine, so this is ignored",
+    };
+    parsed.problems.push(source.warning("kind", why));
     let metadata = root.get("metadata").map(Node::to_json).unwrap_or_default();
     let metadata = serde_json::from_value::<ObjectMeta>(metadata).unwrap_or_default();
     parsed.objects.push(Located {
@@ -185,6 +194,50 @@ fn set_namespace(value: &mut Value, known: Known, source: &Source, problems: &mu
     }
 }
 
+/// One object of a kind that is known beforehand, at any place of a larger document.
+pub(crate) fn typed_in<T: OfKind>(file: &Arc<str>, node: &Node, problems: &mut Vec<Problem>) -> Option<Located<T>> {
+    let mut parsed = Parsed::default();
+    object(file, Arc::new(node.clone()), &mut parsed);
+    problems.append(&mut parsed.problems);
+    let object = parsed.objects.pop()?;
+    let found = object.value.title();
+    match T::of(object.value) {
+        Some(value) => Some(Located { value, source: object.source }),
+        None => {
+            problems.push(object.source.mismatch("kind", found, T::NAME));
+            None
+        }
+    }
+}
+
+/// A kind that can be taken out of an [`Object`].
+pub(crate) trait OfKind: Sized {
+    /// As written in `kind`.
+    const NAME: &'static str;
+    /// The object, if it is one.
+    fn of(object: Object) -> Option<Self>;
+}
+
+impl OfKind for ScaledObject {
+    const NAME: &'static str = "a ScaledObject";
+    fn of(object: Object) -> Option<Self> {
+        match object {
+            Object::ScaledObject(object) => Some(*object),
+            _ => None,
+        }
+    }
+}
+
+impl OfKind for ScalingPolicy {
+    const NAME: &'static str = "a ScalingPolicy";
+    fn of(object: Object) -> Option<Self> {
+        match object {
+            Object::ScalingPolicy(object) => Some(*object),
+            _ => None,
+        }
+    }
+}
+
 fn typed<T: DeserializeOwned>(value: Value, source: &Source, problems: &mut Vec<Problem>) -> Option<Box<T>> {
     match serde_json::from_value(value) {
         Ok(object) => Some(Box::new(object)),
@@ -229,13 +282,15 @@ fn check_name(root: &Node, source: &Source, problems: &mut Vec<Problem>) {
         None if part("generateName").is_some() => {
             problems.push(source.error("metadata.generateName", "names are not generated here; give metadata.name"));
         }
+        // Without any metadata the schema has said so already.
+        None if metadata.is_none_or(Node::is_null) => {}
         None => problems.push(source.mismatch("metadata.name", "nothing", "a name")),
     }
-    if let Some(namespace) = part("namespace").filter(|namespace| !namespace.is_empty()) {
-        if !is_dns_subdomain(namespace) || namespace.contains('.') || namespace.len() > 63 {
-            let rule = "lower-case letters, digits and - only, at most 63 characters";
-            problems.push(source.mismatch("metadata.namespace", format!("{namespace:?}"), rule));
-        }
+    if let Some(namespace) = part("namespace").filter(|namespace| !namespace.is_empty())
+        && (!is_dns_subdomain(namespace) || namespace.contains('.') || namespace.len() > 63)
+    {
+        let rule = "lower-case letters, digits and - only, at most 63 characters";
+        problems.push(source.mismatch("metadata.namespace", format!("{namespace:?}"), rule));
     }
 }
 

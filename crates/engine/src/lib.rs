@@ -4,17 +4,31 @@
 //! neither Kubernetes nor Kafka. The live loop (`runtime`), virtual time (`sim`) and `tidegate decide` drive the same
 //! code.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod activation;
+mod behavior;
 pub mod checker;
+mod decide;
+mod demand;
 mod engine;
 mod event;
 mod explain;
 mod formula;
+mod hpa;
+mod knowledge;
 mod once;
+mod plan;
 mod policy;
 mod reading;
 mod reason;
 mod record;
+mod recorder;
+mod schedule;
+mod stabilization;
+mod target;
 mod time;
+mod words;
 
 pub use checker::{Finding, check};
 pub use engine::Engine;

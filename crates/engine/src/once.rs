@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::event::{SavedState, Workload};
+use crate::event::{Command, SavedState, Workload};
 use crate::policy::{Policy, TargetId};
 use crate::reading::{ReadError, Reading};
-use crate::record::{Cause, FORMAT, Limits, Outcome, Record, Rule};
+use crate::record::{Cause, Outcome, Record};
+use crate::recorder::{self, Names};
+use crate::target::{Context, Observed, Target};
 use crate::time::Timestamp;
 
 /// Everything a single decision depends on.
@@ -23,25 +25,25 @@ pub struct Case {
     pub history: SavedState,
 }
 
-/// Decides once, with all readings known at the same instant, by the same rules as [`Engine`](crate::Engine).
+/// Decides once, with all readings known at the same instant, by the same code as [`Engine`](crate::Engine).
 #[must_use]
 pub fn decide(case: &Case, now: Timestamp) -> Record {
-    Record {
-        format: FORMAT.into(),
-        sequence: 1,
-        at: now,
-        target: case.target.clone(),
-        cause: Cause::Timer,
-        mode: case.policy.mode,
-        workload: case.workload.as_ref().ok().copied(),
-        readings: Vec::new(),
-        formula: None,
-        active: false,
-        steps: Vec::new(),
-        bound_by: Rule::None,
-        desired_replicas: 0,
-        limits: Limits::default(),
-        result: Outcome::Held,
-        next: None,
+    let mut target = Target::new(case.target.clone(), case.policy.clone(), Some(case.history.clone()), false, now);
+    for (known, outcome) in target.knowledge.iter_mut().zip(&case.readings) {
+        if let Some(outcome) = outcome {
+            known.take(outcome.clone(), now);
+        }
     }
+    target.observed = match &case.workload {
+        Ok(workload) => Observed::Known(*workload),
+        Err(error) => Observed::Unknown(error.clone(), None),
+    };
+    let (mut commands, mut judged, names) = (Vec::new(), Vec::new(), Names::default());
+    let mut context = Context { now, commands: &mut commands, judged: &mut judged, names: &names };
+    target.decide(Cause::Timer, &mut context);
+    let record = std::mem::take(context.commands).into_iter().find_map(|command| match command {
+        Command::Emit(record) => Some(Arc::unwrap_or_clone(record)),
+        _ => None,
+    });
+    record.unwrap_or_else(|| recorder::bare(&target, &context, Cause::Timer, Vec::new(), Outcome::Held))
 }

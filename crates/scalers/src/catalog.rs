@@ -6,6 +6,7 @@
 //! the JSON schema, the page, `tidegate scalers list` and the behaviour suite follow from the row.
 
 mod cron;
+mod kafka;
 mod keda;
 mod page;
 mod prometheus;
@@ -29,6 +30,7 @@ use row::row;
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     vec![
         row!(cron::Cron, "catalog/cron.rs", ["cron"]),
+        row!(kafka::Kafka, "catalog/kafka.rs", ["kafka", "apache-kafka"]),
         row!(prometheus::Prometheus, "catalog/prometheus.rs", ["prometheus"]),
     ]
 });

@@ -242,7 +242,7 @@ impl<T: Copy> Ring<T> {
     }
 }
 
-/// A whole number that holds until it changes; only changes are kept.
+/// A whole number that holds until it changes; only changes are kept: at most 32 KB.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
     changes: VecDeque<(i64, Option<u32>)>,
@@ -262,9 +262,18 @@ impl Steps {
             return;
         }
         if self.changes.len() >= MAX_CHANGES {
-            self.changes.pop_front();
+            self.thin();
         }
         self.changes.push_back((at, value));
+    }
+
+    /// Forgets every second change of the older half, so that the course of the day stays where it changes often.
+    fn thin(&mut self) {
+        let mut index = 0;
+        self.changes.retain(|_| {
+            index += 1;
+            index > MAX_CHANGES / 2 || index % 2 == 1
+        });
     }
 
     /// The value now.

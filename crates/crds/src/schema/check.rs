@@ -98,7 +98,7 @@ impl<'a> Checker<'a> {
                 None if open || (path.is_empty() && ALWAYS_KNOWN.contains(&key.text.as_str())) => {
                     object.insert(key.text.clone(), value.to_json());
                 }
-                None => self.unknown(properties, &key.text, &field),
+                None => self.unknown(properties, &key.text, value, &field),
             }
         }
         for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
@@ -117,20 +117,21 @@ impl<'a> Checker<'a> {
         self.problems.push(self.source.warning(field, "nothing is written after the colon, so it counts as not given"));
     }
 
-    fn unknown(&mut self, properties: &Map<String, Value>, name: &str, field: &str) {
+    fn unknown(&mut self, properties: &Map<String, Value>, name: &str, value: &Node, field: &str) {
         let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-        let place = if self.rules.suggest_places { self.place_of(name) } else { None };
-        let advice = match (nearest(name, known.iter().copied()), place) {
-            (None, Some(place)) => format!("its place is {place}"),
+        let places = if self.rules.suggest_places { self.places_of(name, value) } else { Vec::new() };
+        let advice = match nearest(name, known.iter().copied()) {
+            None if !places.is_empty() => format!("its place is {}", either(&places)),
             _ => suggestion(name, &known),
         };
         let message = if advice.is_empty() { "unknown field".to_owned() } else { format!("unknown field; {advice}") };
         self.problems.push(self.source.error(field, message));
     }
 
-    /// The shallowest path in the whole schema that ends in `name`.
-    fn place_of(&self, name: &str) -> Option<String> {
+    /// The paths in the whole schema that end in `name` and can hold a value of this shape.
+    fn places_of(&self, name: &str, value: &Node) -> Vec<String> {
         let mut level = vec![(String::new(), self.root)];
+        let mut places = Vec::new();
         for _ in 0..6 {
             let mut next = Vec::new();
             for (path, schema) in level {
@@ -139,20 +140,20 @@ impl<'a> Checker<'a> {
                     Some(items) => (self.resolve(items), format!("{path}[]")),
                     None => (schema, path),
                 };
-                for (key, value) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                for (key, part) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
                     if key == "metadata" && path.is_empty() {
                         continue;
                     }
                     let field = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                    if key == name {
-                        return Some(field);
+                    if key == name && has_shape(type_of(self.resolve(part)), value) {
+                        places.push(field.clone());
                     }
-                    next.push((field, value));
+                    next.push((field, part));
                 }
             }
             level = next;
         }
-        None
+        places
     }
 
     fn array(&mut self, schema: &'a Value, node: &Node, path: &str) -> Option<Value> {
@@ -214,6 +215,7 @@ impl<'a> Checker<'a> {
         };
         match whole {
             Some(value) if value >= least && value <= most => Some(Value::Number(value.into())),
+            Some(value) if value > most => self.mismatch(node, path, format!("a whole number of at most {most}")),
             _ => self.mismatch(node, path, expected),
         }
     }
@@ -229,14 +231,15 @@ impl<'a> Checker<'a> {
     }
 
     fn one_of(&mut self, allowed: &[&str], node: &Node, path: &str) -> Option<Value> {
-        if let Some(text) = node.as_str() {
-            if allowed.contains(&text) {
-                return Some(Value::String(text.to_owned()));
-            }
+        if let Some(text) = node.as_str()
+            && allowed.contains(&text)
+        {
+            return Some(Value::String(text.to_owned()));
         }
         let words: Vec<&str> = allowed.iter().copied().filter(|word| !word.is_empty()).collect();
-        let mut problem = self.source.mismatch(path, self.shown(node), words.join(" or "));
-        if let Some(candidate) = node.as_str().and_then(|text| nearest(text, words.iter().copied())) {
+        let mut problem = self.source.mismatch(path, self.shown(node), either(&words));
+        let candidate = node.as_str().and_then(|text| nearest(text, words.iter().copied()));
+        if let Some(candidate) = candidate.filter(|_| words.len() > 1) {
             problem.message = format!("did you mean {candidate:?}?");
         }
         self.problems.push(problem);
@@ -259,7 +262,7 @@ impl<'a> Checker<'a> {
     fn expectation(&self, schema: Option<&'a Value>) -> String {
         let Some(schema) = schema.map(|schema| self.resolve(schema)) else { return "a value".into() };
         if let Some(allowed) = allowed(schema) {
-            return allowed.join(" or ");
+            return either(&allowed);
         }
         match type_of(schema) {
             Some("object") => "a map".into(),
@@ -272,6 +275,23 @@ impl<'a> Checker<'a> {
             Some("boolean") => "true or false".into(),
             _ => "a value".into(),
         }
+    }
+}
+
+/// `a, b or c`.
+fn either<T: AsRef<str>>(words: &[T]) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match words.split_last() {
+        Some((last, first)) if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+fn has_shape(kind: Option<&str>, value: &Node) -> bool {
+    match &value.kind {
+        NodeKind::Mapping(_) => kind == Some("object"),
+        NodeKind::Sequence(_) => kind == Some("array"),
+        NodeKind::Scalar { .. } => !matches!(kind, Some("object" | "array")),
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::{Finding, Findings, SEQUENCE, STABILIZATION, UNRECORDED, WINDOW, check, window};
 use crate::event::{Recommendation, ScaleEvent};
 use crate::policy::{Policy, TargetId};
-use crate::record::{Cause, Outcome, Record, Rule};
+use crate::record::{Cause, Outcome, Record, Rule, Step};
+use crate::time::Timestamp;
 
 /// Follows one target from record to record and finds what no single record shows.
 ///
@@ -25,6 +26,7 @@ pub struct Follower {
 struct Last {
     target: TargetId,
     sequence: u64,
+    at: Timestamp,
     /// The count before it, and the one that it or an earlier record asked for.
     counts: [Option<u32>; 2],
 }
@@ -51,6 +53,11 @@ impl Follower {
         let mut findings = Findings(check(record));
         self.sequence(record, &mut findings);
         self.unrecorded(record, &mut findings);
+        if self.last.as_ref().is_some_and(|last| record.at < last.at) {
+            // The clock was set back; windows that were worked out by it mean nothing now.
+            self.changes.clear();
+            self.recommendations.clear();
+        }
         if let Some(policy) = self.policy.clone() {
             self.recommend(record, &policy);
             self.windows(record, &policy, &mut findings);
@@ -86,17 +93,25 @@ impl Follower {
         while self.recommendations.front().is_some_and(|old| old.at + window <= record.at) {
             self.recommendations.pop_front();
         }
-        let step = record.steps.iter().find(|step| step.rule == Rule::Stabilization);
-        if let Some(step) = step {
-            self.recommendations.push_back(Recommendation { at: record.at, replicas: step.from });
+        let Some(replicas) = asked_for(record) else { return };
+        // Of two at the same instant the later stands.
+        if self.recommendations.back().is_some_and(|last| last.at == record.at) {
+            self.recommendations.pop_back();
         }
+        self.recommendations.push_back(Recommendation { at: record.at, replicas });
     }
 
     fn windows(&mut self, record: &Record, policy: &Policy, findings: &mut Findings) {
         let Some(workload) = record.workload else { return };
+        if matches!(record.cause, Cause::ScaleFinished { error: Some(_) }) {
+            self.changes.pop_back();
+        }
         let period = window::longest_period(policy);
         while self.changes.front().is_some_and(|old| old.at + period <= record.at) {
             self.changes.pop_front();
+        }
+        if record.result != Outcome::Scaled {
+            return;
         }
         let (current, desired) = (workload.replicas, record.desired_replicas);
         if desired > current && !jumps_out(record) {
@@ -116,7 +131,7 @@ impl Follower {
                 format!("{floor} replicas were recommended within the window, the record goes down to {desired}")
             });
         }
-        if record.result == Outcome::Scaled {
+        if counts(record) {
             self.changes.push_back(ScaleEvent { at: record.at, from: current, to: desired });
         }
     }
@@ -128,8 +143,30 @@ impl Follower {
             _ => self.last.as_ref().and_then(|last| last.counts[1]),
         };
         let counts = [current.or(self.last.as_ref().and_then(|last| last.counts[0])), asked];
-        self.last = Some(Last { target: record.target.clone(), sequence: record.sequence, counts });
+        self.last = Some(Last { target: record.target.clone(), sequence: record.sequence, at: record.at, counts });
     }
+}
+
+/// Whether a change counts towards the policies' periods. What takes a workload from or to zero or idle does not: in
+/// Kubernetes that is not the HorizontalPodAutoscaler's doing, so it does not see it.
+fn counts(record: &Record) -> bool {
+    let current = record.workload.map_or(0, |workload| workload.replicas);
+    let executors = [Rule::Activation, Rule::ForceActivation, Rule::Idle, Rule::Paused, Rule::RestoreOriginal];
+    let by_executor = |step: &Step| {
+        let rescued = step.rule == Rule::Min && record.limits.idle.is_none() && current < record.limits.min;
+        step.from != step.to && (rescued || executors.contains(&step.rule))
+    };
+    current > 0 && record.desired_replicas > 0 && !record.steps.iter().any(by_executor)
+}
+
+/// What the metrics ask for, unless too little is known to scale in.
+fn asked_for(record: &Record) -> Option<u32> {
+    let metrics = [Rule::Metrics, Rule::Tolerance, Rule::Fallback];
+    let first = record.steps.iter().position(|step| metrics.contains(&step.rule))?;
+    let cut = record.steps.get(first + 1).is_some_and(|step| step.rule == Rule::UsefulParallelism);
+    let last = if cut { first + 1 } else { first };
+    let missing = record.steps.get(last + 1).is_some_and(|step| step.rule == Rule::MissingMetric);
+    (!missing).then(|| record.steps[last].to)
 }
 
 /// Rules that set a count whatever the scale-out policies say: the executor's, not the HPA's.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::event::Workload;
 use crate::policy::MetricTarget;
-use crate::record::{Record, Rule, Step};
+use crate::record::{ReadingRecord, Record, Rule, Step};
 
 /// Where a record and its recomputation part.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -85,8 +85,11 @@ pub fn recompute(record: &Record) -> Result<u32, RecomputeError> {
     };
     let wanted = wanted(record, workload)?;
     let mut at = workload.replicas;
-    for step in &record.steps {
-        at = follow(record, workload, wanted, at, step)?;
+    for (index, step) in record.steps.iter().enumerate() {
+        at = match step.rule {
+            Rule::Metrics | Rule::Tolerance => asked(record, workload, wanted, index, step)?,
+            _ => follow(record, workload, at, step)?,
+        };
     }
     if at == record.desired_replicas {
         Ok(at)
@@ -99,54 +102,104 @@ pub fn recompute(record: &Record) -> Result<u32, RecomputeError> {
 fn wanted(record: &Record, workload: Workload) -> Result<Option<u32>, RecomputeError> {
     let mut most = None;
     for reading in &record.readings {
-        let (Some(value), Some(recorded)) = (reading.value, reading.wanted) else { continue };
-        // What a fallback stands for is the user's number, not this value's.
-        if !reading.fallback {
-            let bound = Bound { parallelism: reading.parallelism, existing: workload };
-            bound.verify(&reading.trigger, value, reading.target, recorded)?;
+        let Some(recorded) = reading.wanted else { continue };
+        if let Some(metric) = Metric::of_reading(reading, workload) {
+            metric.verify(&reading.trigger, recorded)?;
         }
         most = most.max(Some(recorded));
     }
     let Some(formula) = &record.formula else { return Ok(most) };
-    if let (Some(value), Some(recorded)) = (formula.value, formula.wanted) {
-        let stands_in = record.readings.iter().any(|reading| reading.fallback);
-        if !stands_in {
-            let bound = Bound { parallelism: None, existing: workload };
-            bound.verify(&"formula".into(), value, formula.target, recorded)?;
-        }
+    if let (Some(metric), Some(recorded)) = (Metric::of_formula(record, workload), formula.wanted) {
+        metric.verify(&"formula".into(), recorded)?;
     }
     Ok(formula.wanted)
 }
 
-/// What a metric is measured by beside its own numbers.
-struct Bound {
+/// What the metrics ask for: by arithmetic alone, and cut to what sources keep busy if the next step says so.
+fn asked(
+    record: &Record,
+    workload: Workload,
+    wanted: Option<u32>,
+    index: usize,
+    step: &Step,
+) -> Result<u32, RecomputeError> {
+    let Some(computed) = wanted else { return Ok(step.to) };
+    let cut = record.steps.get(index + 1).filter(|next| next.rule == Rule::UsefulParallelism);
+    let after = cut.map_or(step.to, |next| next.to);
+    if after != computed {
+        return Err(RecomputeError::Metrics { computed, recorded: after });
+    }
+    let formula = Metric::of_formula(record, workload);
+    let readings = record.readings.iter().filter_map(|reading| Metric::of_reading(reading, workload));
+    let asks = |metric: Metric| metric.asks_for(step.to);
+    let asked = match &record.formula {
+        Some(_) => formula.is_none_or(asks),
+        None => step.to == computed || readings.into_iter().any(asks),
+    };
+    if asked { Ok(step.to) } else { Err(RecomputeError::Metrics { computed, recorded: step.to }) }
+}
+
+/// A metric's value and what it is measured by.
+#[derive(Clone, Copy)]
+struct Metric {
+    value: f64,
+    target: MetricTarget,
     parallelism: Option<u32>,
     existing: Workload,
 }
 
-impl Bound {
-    fn verify(&self, metric: &Arc<str>, value: f64, target: MetricTarget, recorded: u32) -> Result<(), RecomputeError> {
-        let per_replica = value.max(0.0) / target.amount();
-        let (exact, stays_at, ratio) = match target {
-            MetricTarget::AverageValue(_) => {
-                (per_replica, self.existing.current, per_replica / f64::from(self.existing.current))
-            }
-            MetricTarget::Value(_) if self.existing.replicas == 0 => (per_replica, 0, f64::INFINITY),
-            MetricTarget::Value(_) => {
-                (per_replica * f64::from(self.existing.ready), self.existing.replicas, per_replica)
-            }
-        };
-        // A tolerance is not in the record; none reaches a whole target, so at most half or double is believed.
-        let tolerated = recorded == stays_at && (0.5..=2.0).contains(&ratio);
-        if tolerated || ceilings(exact).into_iter().any(|count| self.capped(count, recorded)) {
+impl Metric {
+    /// `None` without a value, and for a fallback: what that stands for is the user's number, not this value's.
+    fn of_reading(reading: &ReadingRecord, existing: Workload) -> Option<Self> {
+        let value = reading.value.filter(|_| !reading.fallback)?;
+        Some(Metric { value, target: reading.target, parallelism: reading.parallelism, existing })
+    }
+
+    fn of_formula(record: &Record, existing: Workload) -> Option<Self> {
+        let formula = record.formula.as_ref()?;
+        let value = formula.value.filter(|_| !formula.fallback)?;
+        Some(Metric { value, target: formula.target, parallelism: None, existing })
+    }
+
+    fn verify(&self, metric: &Arc<str>, recorded: u32) -> Result<(), RecomputeError> {
+        if self.stays_at(recorded) || self.counts().into_iter().any(|count| self.is_cut_to(count, recorded)) {
             return Ok(());
         }
-        let computed = ceilings(exact)[0];
-        Err(RecomputeError::Wanted { metric: Arc::clone(metric), value, target, computed, recorded })
+        let (metric, computed) = (Arc::clone(metric), self.counts()[0]);
+        Err(RecomputeError::Wanted { metric, value: self.value, target: self.target, computed, recorded })
+    }
+
+    /// Whether the metric by itself asks for `count`, whatever its source keeps busy.
+    fn asks_for(&self, count: u32) -> bool {
+        self.stays_at(count) || self.counts().contains(&count)
+    }
+
+    fn per_target(&self) -> f64 {
+        self.value.max(0.0) / self.target.amount()
+    }
+
+    fn counts(&self) -> [u32; 2] {
+        let per_target = self.per_target();
+        ceilings(match self.target {
+            MetricTarget::Value(_) if self.existing.replicas > 0 => per_target * f64::from(self.existing.ready),
+            MetricTarget::Value(_) | MetricTarget::AverageValue(_) => per_target,
+        })
+    }
+
+    /// Whether the metric may be within tolerance of `count`. The tolerance is not in the record; none reaches a whole
+    /// target, so up to half and double are believed.
+    fn stays_at(&self, count: u32) -> bool {
+        let (stays_at, ratio) = match self.target {
+            MetricTarget::AverageValue(_) => {
+                (self.existing.current, self.per_target() / f64::from(self.existing.current))
+            }
+            MetricTarget::Value(_) => (self.existing.replicas, self.per_target()),
+        };
+        count == stays_at && stays_at > 0 && (0.5..=2.0).contains(&ratio)
     }
 
     /// Whether `recorded` is `count`, or `count` cut to what the source can keep busy.
-    fn capped(&self, count: u32, recorded: u32) -> bool {
+    fn is_cut_to(&self, count: u32, recorded: u32) -> bool {
         recorded == count || self.parallelism.is_some_and(|most| recorded == count.min(most))
     }
 }
@@ -158,27 +211,15 @@ fn ceilings(exact: f64) -> [u32; 2] {
     [clamp(exact.ceil()), clamp(if (exact - exact.round()).abs() <= slack { exact.round() } else { exact.ceil() })]
 }
 
-/// The nearest count; what is beyond all counts is the largest one.
+/// The nearest count; what is beyond all counts is the largest one that Kubernetes can hold, 2³¹ − 1.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float is cast saturating")]
 fn clamp(count: f64) -> u32 {
-    count as u32
+    (count as u32).min(u32::MAX >> 1)
 }
 
-fn follow(
-    record: &Record,
-    workload: Workload,
-    wanted: Option<u32>,
-    from: u32,
-    step: &Step,
-) -> Result<u32, RecomputeError> {
+fn follow(record: &Record, workload: Workload, from: u32, step: &Step) -> Result<u32, RecomputeError> {
     let to = step.to;
     let bounded = match step.rule {
-        Rule::Metrics => {
-            return match wanted {
-                Some(computed) if computed != to => Err(RecomputeError::Metrics { computed, recorded: to }),
-                _ => Ok(to),
-            };
-        }
         Rule::Max => Some(from.min(record.limits.max)),
         Rule::Min if record.limits.min > 0 => Some(from.max(record.limits.min)),
         Rule::BusyPods => workload.busy.map(|busy| from.max(busy.min(workload.replicas))),

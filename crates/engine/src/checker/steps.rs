@@ -52,7 +52,11 @@ fn plausible(record: &Record, step: &Step) -> bool {
         // A workload whose minimum is 0 is still kept at 1 by the HPA while it is active.
         Rule::Min => to >= from && (to == from || to == record.limits.min.max(1)),
         Rule::Max => to == from.min(record.limits.max),
-        Rule::UsefulParallelism => to == from || record.limits.useful.is_some_and(|useful| to <= useful.max(1)),
+        // Never below the user's own minimum.
+        Rule::UsefulParallelism => {
+            to <= from
+                && (to == from || record.limits.useful.is_none_or(|useful| to <= useful.max(record.limits.min).max(1)))
+        }
         Rule::ScaleUpPolicy => to <= from && to >= current.min(from),
         Rule::ScaleDownPolicy => to >= from && to <= current.max(from),
         Rule::Disabled | Rule::UnknownWorkload => to == from || to == current,

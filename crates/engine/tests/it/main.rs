@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bench;
+mod cases;
 mod golden;
 mod manifest;
+mod properties;
+mod traces;

@@ -122,6 +122,7 @@ parameters! {
 /// A query bound to the shared client.
 pub(super) struct Prometheus {
     url: Url,
+    parameters: Vec<(String, Secret)>,
     headers: Vec<(String, Secret)>,
     ignore_null_values: bool,
     timeout: Option<Duration>,
@@ -154,7 +155,8 @@ impl Trigger for Prometheus {
         let url = url(&config);
         Prometheus {
             url,
-            headers: config.custom_headers.map(|headers| headers.0.into_iter().collect()).unwrap_or_default(),
+            parameters: list(config.query_parameters),
+            headers: list(config.custom_headers),
             ignore_null_values: config.ignore_null_values,
             timeout: config.timeout.filter(|timeout| !timeout.is_zero()),
             pool,
@@ -197,6 +199,9 @@ impl Prometheus {
 
     async fn send(&self, now: Timestamp) -> Result<(Request, crate::http::Answer), ReadError> {
         let mut request = self.request(now);
+        for (name, value) in &self.parameters {
+            request.secret_query(name, value);
+        }
         for (name, value) in &self.headers {
             request.header(name, value)?;
         }
@@ -237,11 +242,12 @@ fn url(config: &Config) -> Url {
     if let Some(namespace) = &config.namespace {
         pairs.append_pair("namespace", namespace);
     }
-    for (name, value) in config.query_parameters.iter().flat_map(|pairs| &pairs.0) {
-        pairs.append_pair(name, value.expose());
-    }
     drop(pairs);
     url
+}
+
+fn list(pairs: Option<Pairs>) -> Vec<(String, Secret)> {
+    pairs.map(|pairs| pairs.0.into_iter().collect()).unwrap_or_default()
 }
 
 /// Identities of clouds: refused where they are asked for, and never taken without being asked for.

@@ -108,9 +108,14 @@ fn places(parameter: &Parameter, name: &str) -> Vec<String> {
 /// The known name that is likest, if any is like enough for a misspelling.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
-    let scored = known.map(|known| (strsim::jaro_winkler(&lower, &known.to_lowercase()), known));
+    let scored = known.map(|known| {
+        let other = known.to_lowercase();
+        // One slip of the finger counts for more than any likeness.
+        let slip = if strsim::damerau_levenshtein(&lower, &other) <= 1 { 1.0 } else { 0.0 };
+        (slip + strsim::jaro_winkler(&lower, &other), known)
+    });
     // Ties go to the name that comes first in the alphabet, so that the message does not depend on the order of rows.
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))?;
-    // 0.82 takes "lagTreshold" and "bootstrapServer" and leaves names that merely share a beginning.
+    // 0.82 takes "treshold" and "bootstrapServer" and leaves names that merely share a beginning.
     (best.0 >= 0.82).then_some(best.1)
 }

@@ -30,7 +30,7 @@ pub(super) fn of(error: &reqwest::Error) -> (ReadErrorKind, String) {
 fn handshake(error: &rustls::Error) -> String {
     use rustls::{AlertDescription, CertificateError};
     let advice = match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "; give the certificate of the authority that signed the server's as \"ca\""
         }
         rustls::Error::InvalidCertificate(

@@ -6,6 +6,7 @@ use reqwest::{Client, Method, StatusCode, Url};
 use sha2::{Digest, Sha256};
 use tidegate_engine::{ReadError, ReadErrorKind};
 
+use super::authentication::base64;
 use super::{egress, fault};
 use crate::secret::Secret;
 
@@ -24,6 +25,8 @@ pub(crate) struct Request {
     method: Method,
     /// The whole URL.
     pub(crate) url: Url,
+    /// The address before any redirect.
+    asked: Option<Url>,
     headers: HeaderMap,
     form: Vec<(String, Secret)>,
     /// What must not be quoted, should the server send it back.
@@ -40,12 +43,32 @@ pub(crate) struct Answer {
 impl Request {
     /// A request without body.
     pub(crate) fn get(doing: &'static str, url: Url) -> Self {
-        Request { doing, method: Method::GET, url, headers: HeaderMap::new(), form: Vec::new(), secrets: Vec::new() }
+        Request::new(doing, Method::GET, url, Vec::new(), Vec::new())
     }
 
     /// A form that is sent, and which texts in it must not be quoted.
     pub(crate) fn post(doing: &'static str, url: Url, form: Vec<(String, Secret)>, secrets: Vec<Secret>) -> Self {
-        Request { doing, method: Method::POST, url, headers: HeaderMap::new(), form, secrets }
+        Request::new(doing, Method::POST, url, form, secrets)
+    }
+
+    fn new(
+        doing: &'static str,
+        method: Method,
+        mut url: Url,
+        form: Vec<(String, Secret)>,
+        secrets: Vec<Secret>,
+    ) -> Self {
+        let (user, password) = (decoded(url.username()), decoded(url.password().unwrap_or_default()));
+        // Neither fails on an address with a host.
+        let _ = (url.set_username(""), url.set_password(None));
+        let mut request = Request { doing, method, url, asked: None, headers: HeaderMap::new(), form, secrets };
+        if !user.expose().is_empty() || !password.expose().is_empty() {
+            let pair = Secret::new(format!("{}:{}", user.expose(), password.expose()));
+            // Base64 can always be a header.
+            let _ = request.authorization("Basic", &Secret::new(base64(pair.expose().as_bytes())));
+            request.secrets.push(password);
+        }
+        request
     }
 
     /// Adds a header whose value may be a credential. A request with such a header never goes to another host.
@@ -75,6 +98,8 @@ impl Request {
     /// Adds a parameter to the query that may be a credential.
     pub(crate) fn secret_query(&mut self, name: &str, value: &Secret) {
         self.url.query_pairs_mut().append_pair(name, value.expose());
+        let escaped = self.url.query().and_then(|query| query.rsplit_once('=')).map(|(_, value)| Secret::new(value));
+        self.secrets.extend(escaped);
         self.secrets.push(value.clone());
     }
 
@@ -112,7 +137,11 @@ impl Request {
             let response = request.send().await.map_err(|error| self.fault(&error))?;
             let status = response.status();
             match response.headers().get(LOCATION) {
-                Some(location) if status.is_redirection() => self.url = self.redirected(location, certificate)?,
+                Some(location) if status.is_redirection() => {
+                    let to = self.redirected(location, certificate)?;
+                    let from = std::mem::replace(&mut self.url, to);
+                    self.asked.get_or_insert(from);
+                }
                 _ => return self.whole(response).await,
             }
         }
@@ -143,7 +172,7 @@ impl Request {
         }
         let same_origin = self.url.origin() == to.origin();
         let upgraded = self.url.host() == to.host() && self.url.scheme() == "http" && to.scheme() == "https";
-        let credentials = certificate || !self.secrets.is_empty() || !self.url.username().is_empty();
+        let credentials = certificate || !self.secrets.is_empty();
         if same_origin || upgraded || !credentials {
             return Ok(to);
         }
@@ -157,9 +186,10 @@ impl Request {
         self.error(kind, &message)
     }
 
-    /// An error with what was being done, and where.
+    /// An error with what was being done, and where. What a server said goes through [`Request::quote`] first.
     pub(crate) fn error(&self, kind: ReadErrorKind, message: &str) -> ReadError {
-        ReadError::new(kind, self.hide(format!("{} at {}: {message}", self.doing, shown(&self.url))))
+        let asked = self.asked.as_ref().map(|asked| format!("{}, redirected to ", shown(asked))).unwrap_or_default();
+        ReadError::new(kind, format!("{} at {asked}{}: {message}", self.doing, shown(&self.url)))
     }
 
     /// An error for an answer that does not have a good status; quotes its beginning.
@@ -193,8 +223,7 @@ impl Request {
     }
 
     fn hide(&self, mut text: String) -> String {
-        let userinfo = [self.url.password().map(Secret::new), Some(Secret::new(self.url.username()))];
-        for secret in self.secrets.iter().chain(userinfo.iter().flatten()) {
+        for secret in &self.secrets {
             // Short ones would hide ordinary words, and are no secrets.
             if secret.expose().len() >= 4 && text.contains(secret.expose()) {
                 text = text.replace(secret.expose(), "[secret]");
@@ -202,6 +231,18 @@ impl Request {
         }
         text
     }
+}
+
+/// Without the percent-encoding of a URL's user information.
+fn decoded(text: &str) -> Secret {
+    let (mut rest, mut bytes) = (text.as_bytes(), Vec::with_capacity(text.len()));
+    while let [first, tail @ ..] = rest {
+        let hex = tail.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+    }
+    Secret::new(String::from_utf8_lossy(&bytes))
 }
 
 /// An address without what may be a credential: user information, query and fragment.

@@ -113,3 +113,15 @@ fn a_grid_covers_its_range_with_about_the_points_asked_for() {
         assert!(grid.buckets <= points + 1, "{grid:?}");
     }
 }
+
+#[test]
+fn steps_that_change_all_the_time_stay_bounded_and_reach_back() {
+    let mut steps = Steps::default();
+    for second in 0..100_000 {
+        steps.set(at(second), Some(u32::try_from(second % 7).unwrap()));
+    }
+    assert!(steps.changes.len() <= MAX_CHANGES, "{}", steps.changes.len());
+    assert_eq!(steps.changes.front().unwrap().0, 0);
+    let latest: Vec<_> = steps.samples(99_990_000).iter().map(|sample| sample.at).collect();
+    assert_eq!(latest, (99_990..100_000).map(|second| second * 1_000).collect::<Vec<_>>(), "the latest are complete");
+}

@@ -80,7 +80,8 @@ fn number(data: &Data) -> Result<Result<f64, String>, String> {
         "matrix" => {
             return Err("the query gives a range vector, expected one number; apply rate() or the like".to_owned());
         }
-        other => return Err(format!("the query gives a {other}, expected a vector of one element or a scalar")),
+        "string" => return Err("the query gives a string, expected a vector of one element or a scalar".to_owned()),
+        _ => return Err("the result is of a type that Prometheus's query API does not have".to_owned()),
     };
     let Some([_, value]) = sample.as_array().map(Vec::as_slice) else {
         return Err("the sample is no pair of time and value".to_owned());
