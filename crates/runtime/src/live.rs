@@ -38,7 +38,7 @@ pub(crate) enum Input {
 struct Target {
     policy: Arc<Policy>,
     scalers: Vec<Arc<dyn Scaler>>,
-    /// The newest state, from which a replaced engine goes on.
+    /// The newest state that was given to the store.
     state: Option<SavedState>,
     workload: Option<Workload>,
     /// Held while a change is carried out, so that two never cross.
@@ -114,6 +114,12 @@ impl Live {
             }
         };
         self.asking.cancel();
+        let ids: Vec<TargetId> = self.targets.keys().cloned().collect();
+        for id in ids {
+            if let Some(state) = self.engine.saved_state(&id) {
+                self.save(id, state);
+            }
+        }
         self.changes.close();
         if tokio::time::timeout(self.options.shutdown_timeout, self.changes.wait()).await.is_err() {
             tracing::error!("a change of a replica count did not end in time and was given up");
@@ -175,6 +181,15 @@ impl Live {
             let _ = done.send(());
             return;
         };
+        if turn.try_lock().is_err() {
+            // The outcome of the change under way comes first; then the original count can be put back.
+            let (inbox, id) = (self.inbox.clone(), id.clone());
+            self.changes.spawn(async move {
+                drop(turn.lock().await);
+                let _ = inbox.send(Input::Remove { id, done }).await;
+            });
+            return;
+        }
         self.handle(Event::TargetRemoved { target: id.clone() });
         self.targets.remove(id);
         self.saver.remove(id.clone());
@@ -337,7 +352,7 @@ impl Live {
         let Some(shift) = self.ports.clock.resync() else { return };
         Stats::add(&self.stats.clock_jumps);
         tracing::warn!(shift_ms = shift, "the clock jumped; decisions wait for fresh readings");
-        self.engine = Engine::new();
+        let before = std::mem::take(&mut self.engine);
         self.epoch += 1;
         self.wake = None;
         let ids: Vec<TargetId> = self.targets.keys().cloned().collect();
@@ -348,7 +363,8 @@ impl Live {
                 policy.created = Some(moved(created, shift));
                 target.policy = Arc::new(policy);
             }
-            target.state = target.state.take().map(|state| moved_state(state, shift));
+            let state = before.saved_state(&id).or(target.state.take());
+            target.state = state.map(|state| moved_state(state, shift));
             let (policy, restored, workload) = (Arc::clone(&target.policy), target.state.clone(), target.workload);
             self.handle(Event::PolicyChanged { target: id.clone(), policy, restored });
             if let Some(workload) = workload {
