@@ -111,7 +111,8 @@ impl Track {
         Track { shape, base: None, raw: Ring::new(shape.raw), tiers }
     }
 
-    /// Adds a value, or a gap. A time before the last one means that the clock was set back: what lies after it goes.
+    /// Adds a value, or a gap, in place of any at the same time. A time before the last one means that the clock was set
+    /// back: what lies after it goes.
     pub(crate) fn push(&mut self, at: Timestamp, value: Option<f64>) {
         #[allow(clippy::cast_possible_truncation, reason = "documented precision of the series")]
         let value = value.filter(|value| value.is_finite()).map_or(f32::NAN, |value| value as f32);
@@ -122,7 +123,7 @@ impl Track {
             return self.push(Timestamp::from_millis(at), Some(f64::from(value)));
         }
         let tick = tick(at, base);
-        self.raw.drop_after(|&(earlier, _)| earlier > tick);
+        self.raw.drop_after(|&(earlier, _)| earlier >= tick);
         let repeats = |&(_, earlier): &(u32, f32)| earlier.to_bits() == value.to_bits();
         self.raw.push_or_stretch((tick, value), repeats, |last| last.0 = tick);
         for tier in &mut self.tiers {

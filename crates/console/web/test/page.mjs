@@ -26,7 +26,7 @@ async function open(options = {}) {
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type()) && !outage) complaints.push(message.text());
+    if (["error", "warning"].includes(message.type()) && !outage) complaints.push(`${message.text()} ${message.location().url}`);
   });
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("request", (request) => {
@@ -169,6 +169,7 @@ async function liveChangesAppear(page) {
   await becomes(() => page.locator("#decisions > li").first().getAttribute("data-sequence"), "601", "the new decision");
   await becomes(text(page, 'b[data-series="desired"]'), "4", "the chart's end");
   await becomes(text(page, 'b[data-series="lag"]'), "77", "the lag's end");
+  await page.locator('#marks button[data-sequence="601"]').waitFor();
   await page.keyboard.press("]");
   await becomes(() => page.evaluate(() => document.activeElement?.getAttribute("data-sequence")), "601", "its mark");
   await page.keyboard.press("Escape");
