@@ -1,2 +1,59 @@
-//! placeholder
-fn main() {}
+//! Chores of the repository: `cargo xtask help` lists them.
+//!
+//! Each chore is one module. They call the tools that a person would call (cargo, Maven, apt-get), print what they run,
+//! and stop at the first thing that fails.
+
+mod ci;
+mod deny;
+mod run;
+mod servers;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Chores of the Tidegate repository.
+
+USAGE: cargo xtask CHORE
+
+  setup        put the real servers that tests use under target/servers (Apache Kafka; Prometheus, Chromium by apt-get)
+  test [ARGS]  setup, then every test of the workspace (ARGS go to cargo test)
+  tidy         the repository's own rules: edges between crates, lengths, heads of files, links
+  deny         cargo-deny's bans, licenses and sources (installs cargo-deny under target/tools when it is missing)
+  ci           what the continuous integration runs: fmt, tidy, clippy, test, deny
+  bench        every bench, with its peer where there is one
+  help         this text
+
+EXAMPLES
+  cargo xtask test
+  cargo xtask test --package tidegate-engine
+  cargo xtask tidy
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (chore, rest) = match args.split_first() {
+        Some((chore, rest)) => (chore.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let done = match chore {
+        "setup" => servers::setup(),
+        "test" => ci::test(rest),
+        "tidy" => tidy::tidy(),
+        "deny" => deny::deny(),
+        "ci" => ci::ci(),
+        "bench" => ci::bench(),
+        "help" | "--help" | "-h" => {
+            run::say(HELP);
+            Ok(())
+        }
+        other => Err(format!("unknown chore {other:?}; `cargo xtask help` lists the known ones")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            run::say(&format!("xtask {chore}: {message}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,57 @@
-//! placeholder
+//! Manifests: the `keda.sh` and `tidegate.dev` types, their validation, and the way from a manifest to the engine's
+//! [`Policy`](tidegate_engine::Policy).
+//!
+//! Pure: text in, objects and [`Problem`]s out. Nothing here reads a file, an environment or a cluster.
+//!
+//! [`parse`] reads text, [`cross_check`] looks at all objects together, [`policy`] makes what the engine needs of one
+//! ScaledObject, [`env`] and [`authentication`] find what its triggers and pods are given.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod annotations;
+mod authentication;
+mod behavior;
+pub mod case;
+mod configs;
+mod cross_check;
+pub mod env;
+mod kinds;
+mod nearest;
+mod node;
+mod object;
+mod parse;
+mod path;
+mod policy;
+mod problem;
+mod quantity;
+mod rules;
+mod scaled_object;
+mod scaling_policy;
+mod schema;
+mod secret;
+mod trigger_authentication;
+mod yaml;
+
+pub use k8s_openapi;
+
+pub use authentication::{TriggerSources, find_deployment, trigger_sources};
+pub use configs::{BROKER_ADDRESS_KEY, BROKER_CONFIG_MAP, Configs};
+pub use cross_check::{cross_check, find_scaling_policy};
+pub use nearest::nearest;
+pub use node::{Key, Node, NodeKind, Scalar};
+pub use object::{Located, Object, Scenario, Source, line_of};
+pub use parse::{Parsed, parse};
+pub use policy::{TriggerTarget, policy};
+pub use problem::{Problem, Severity, has_errors};
+pub use quantity::{IntOrText, duration, quantity};
+pub use scaled_object::{
+    Advanced, AuthenticationKind, AuthenticationRef, FallbackKind, FallbackSpec, FormulaMetricType, HpaBehavior,
+    HpaConfig, HpaPolicyType, HpaScalingPolicy, HpaScalingRules, HpaSelectPolicy, ScaleTargetRef, ScaledObject,
+    ScaledObjectSpec, ScalingModifiers, Trigger, TriggerMetricType,
+};
+pub use scaling_policy::{
+    CompatSwitch, OnFailure, PolicyMode, PolicyTargetKind, PolicyTargetRef, PolicyTrigger, ScalingPolicy,
+    ScalingPolicySpec,
+};
+pub use schema::json_schema;
+pub use secret::SecretText;
+pub use trigger_authentication::*;

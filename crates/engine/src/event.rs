@@ -18,7 +18,9 @@ pub enum Event {
         target: TargetId,
         /// What it asks for now.
         policy: Arc<Policy>,
-        /// What an earlier process saved of it; looked at only when the target is new to this engine.
+        /// What an earlier process saved of it; looked at only when the target is new to this engine. `None`: nothing is
+        /// known of its past, so the count found first also counts as a recommendation, as the HPA does it, and a fresh
+        /// start changes nothing before the scale-in window has passed.
         restored: Option<SavedState>,
     },
     /// A ScaledObject is gone. The original count is put back if it asked for that.
@@ -130,7 +132,8 @@ pub struct SavedState {
     pub scaled: Vec<ScaleEvent>,
     /// Failed reads in a row, by trigger index.
     pub failures: Vec<u32>,
-    /// The last record's sequence number.
+    /// The last record's sequence number. Saved less often than records are written: a driver that keeps the records
+    /// restores the higher of this and the last record's own.
     pub sequence: u64,
 }
 

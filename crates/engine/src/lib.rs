@@ -4,22 +4,38 @@
 //! neither Kubernetes nor Kafka. The live loop (`runtime`), virtual time (`sim`) and `tidegate decide` drive the same
 //! code.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod activation;
+mod behavior;
 pub mod checker;
+mod decide;
+mod demand;
 mod engine;
 mod event;
 mod explain;
 mod formula;
+mod hpa;
+mod knowledge;
+mod once;
+mod plan;
 mod policy;
 mod reading;
 mod reason;
 mod record;
+mod recorder;
+mod schedule;
+mod stabilization;
+mod target;
 mod time;
+mod words;
 
 pub use checker::{Finding, check};
 pub use engine::Engine;
 pub use event::{Command, Event, Recommendation, SavedState, ScaleEvent, Workload};
 pub use explain::{explain, headline};
 pub use formula::{Formula, FormulaError};
+pub use once::{Case, decide};
 pub use policy::{
     Behavior, Compat, FailurePolicy, Fallback, FallbackBehavior, FormulaPolicy, MetricTarget, Mode, Pause, Policy,
     ScalingRules, SelectPolicy, StepKind, StepPolicy, TargetId, TriggerPolicy,

@@ -122,7 +122,7 @@ pub struct ReadingRecord {
     /// Whether `value` stands in by fallback.
     #[serde(default)]
     pub fallback: bool,
-    /// What this metric alone asks for.
+    /// What this metric alone asks for, no more than its source can keep busy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub wanted: Option<u32>,
     /// Figures of the source beside the value; without the single partitions.
@@ -148,6 +148,9 @@ pub struct FormulaRecord {
     /// What it asks for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub wanted: Option<u32>,
+    /// Whether `value` stands in by fallback.
+    #[serde(default)]
+    pub fallback: bool,
 }
 
 /// One rule's part in the decision.

@@ -1,10 +1,56 @@
 //! The rows: one for each trigger type.
+//!
+//! A file below `catalog/` is one trigger type. In order: module doc (the user's page; its first paragraph is the
+//! summary), `Config` with a doc comment on each parameter, `check` (pure rules between parameters), `connect`, `read`,
+//! pure functions on replies, tests. One row in the table below registers it under all its KEDA type names. The parser,
+//! the JSON schema, the page, `tidegate scalers list` and the behaviour suite follow from the row.
 
-use std::sync::Arc;
+mod cron;
+mod kafka;
+mod keda;
+mod page;
+mod prometheus;
+mod row;
+mod schema;
+mod unknown;
+
+use std::sync::{Arc, LazyLock};
 
 use crate::clients::Clients;
 use crate::input::{Problem, TriggerInput};
 use crate::scaler::{MetricSpec, Scaler};
+
+pub use page::page;
+pub use row::Row;
+pub use schema::json_schema;
+
+use row::row;
+
+/// Sorted by first name; a row is `row!(file::Trigger, "its file", [all its type names in KEDA])`.
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    vec![
+        row!(cron::Cron, "catalog/cron.rs", ["cron"]),
+        row!(kafka::Kafka, "catalog/kafka.rs", ["kafka", "apache-kafka"]),
+        row!(prometheus::Prometheus, "catalog/prometheus.rs", ["prometheus"]),
+    ]
+});
+
+/// All trigger types that are served, sorted by name.
+#[must_use]
+pub fn rows() -> &'static [Row] {
+    &ROWS
+}
+
+/// The row of a type name, as `kafka` or `apache-kafka`.
+#[must_use]
+pub fn find(kind: &str) -> Option<&'static Row> {
+    rows().iter().find(|row| row.names.contains(&kind))
+}
+
+/// KEDA's type names that are not served yet, sorted.
+pub fn not_yet_served() -> impl Iterator<Item = &'static str> {
+    keda::KEDA.iter().copied().filter(|kind| find(kind).is_none())
+}
 
 /// A trigger whose parameters are understood and sound.
 pub struct Checked {
@@ -12,8 +58,10 @@ pub struct Checked {
     pub spec: MetricSpec,
     /// Suspicious but allowed, as unknown parameters with the nearest known name.
     pub warnings: Vec<Problem>,
-    connect: Box<dyn FnOnce(&Clients) -> Arc<dyn Scaler> + Send>,
+    connect: Connect,
 }
+
+type Connect = Box<dyn FnOnce(&Clients) -> Arc<dyn Scaler> + Send>;
 
 impl Checked {
     /// Binds it to the shared clients. Does no I/O.
@@ -23,10 +71,19 @@ impl Checked {
     }
 }
 
+impl std::fmt::Debug for Checked {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Checked").field("spec", &self.spec).field("warnings", &self.warnings).finish_non_exhaustive()
+    }
+}
+
 /// Understands and validates a trigger's parameters. Pure.
 ///
 /// # Errors
 /// Everything that is wrong, not only the first.
 pub fn check(input: &TriggerInput) -> Result<Checked, Vec<Problem>> {
-    Err(vec![Problem { parameter: String::new(), message: format!("unknown trigger type {:?}", input.kind) }])
+    match find(&input.kind) {
+        Some(row) => (row.check)(input),
+        None => Err(vec![unknown::kind(&input.kind)]),
+    }
 }

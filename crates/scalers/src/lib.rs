@@ -4,14 +4,27 @@
 //! [`Checked::connect`] binds it to shared clients (no I/O before the first read), [`Scaler::read`] asks the source
 //! (I/O, with a deadline).
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod catalog;
 mod clients;
+mod declare;
+mod given;
+mod http;
 mod input;
+pub mod kafka;
+mod parameter;
 mod scaler;
+mod schedule;
 mod secret;
+mod trigger;
+mod value;
+mod wrap;
 
 pub use catalog::Checked;
 pub use clients::Clients;
 pub use input::{MetricType, Problem, TriggerInput};
+pub use parameter::{Kind, Parameter, Source};
 pub use scaler::{MetricSpec, Scaler};
 pub use secret::Secret;
+pub use wrap::{Faults, Observed, ReadObserver};

@@ -15,6 +15,12 @@ pub trait Scaler: Send + Sync {
     /// # Errors
     /// Whenever the source did not give a finite, non-negative number that it vouches for. Never a default.
     async fn read(&self, now: Timestamp, timeout: Duration) -> Result<Reading, ReadError>;
+
+    /// How long a read may take by the trigger's own parameters. `None`: the driver's limit for all triggers. Whoever
+    /// calls [`Scaler::read`] gives this as `timeout` where it is set.
+    fn time_limit(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// What the decision needs to know of a trigger besides its readings.

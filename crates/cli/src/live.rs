@@ -1,0 +1,49 @@
+//! What commands that run for a while share: an async runtime, signals, logging.
+
+use std::future::Future;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::exit::{Done, Failed};
+
+/// Runs a future to its end. Two threads are enough: what Tidegate waits for is elsewhere.
+pub(crate) fn block_on(work: impl Future<Output = Done>) -> Done {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failed::work(format!("starting the async runtime: {error}")))?
+        .block_on(work)
+}
+
+/// Cancelled by the first SIGINT or SIGTERM; a second one ends the process at once, with `at_once` as the last act.
+pub(crate) fn stop_on_signal(at_once: impl FnOnce() + Send + 'static) -> Result<CancellationToken, Failed> {
+    let problem = |error: std::io::Error| Failed::work(format!("listening for signals: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(problem)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(problem)?;
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        stopping.cancel();
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        at_once();
+        std::process::exit(130);
+    });
+    Ok(stop)
+}
+
+/// Logs go to standard error; nothing below a warning unless asked for.
+pub(crate) fn log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info,rdkafka=warn",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let colour = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).try_init();
+}

@@ -1,0 +1,126 @@
+//! The Secrets and ConfigMaps that environments and credentials are taken from.
+
+use std::collections::{BTreeMap, HashMap};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+
+use crate::object::{Located, Object};
+use crate::secret::SecretText;
+
+/// The ConfigMap that `tidegate up` provides in every namespace when a Scenario uses the embedded broker.
+pub const BROKER_CONFIG_MAP: &str = "tidegate-broker";
+
+/// Its key with the broker's address.
+pub const BROKER_ADDRESS_KEY: &str = "bootstrapServers";
+
+/// Where KEDA looks for what a ClusterTriggerAuthentication names.
+const KEDA_NAMESPACE: &str = "keda";
+
+/// Secrets and ConfigMaps by namespace and name.
+#[derive(Clone, Debug)]
+pub struct Configs {
+    /// The namespace of the objects that a ClusterTriggerAuthentication names. KEDA's is `keda`.
+    pub cluster_namespace: String,
+    secrets: HashMap<(String, String), BTreeMap<String, SecretText>>,
+    config_maps: HashMap<(String, String), BTreeMap<String, SecretText>>,
+    everywhere: HashMap<String, BTreeMap<String, SecretText>>,
+}
+
+impl Default for Configs {
+    fn default() -> Self {
+        Configs {
+            cluster_namespace: KEDA_NAMESPACE.into(),
+            secrets: HashMap::new(),
+            config_maps: HashMap::new(),
+            everywhere: HashMap::new(),
+        }
+    }
+}
+
+impl Configs {
+    /// Those among `objects`.
+    #[must_use]
+    pub fn new(objects: &[Located<Object>]) -> Self {
+        let mut configs = Configs::default();
+        for object in objects {
+            let key = (object.value.namespace().to_owned(), object.value.name().to_owned());
+            match &object.value {
+                Object::Secret(secret) => {
+                    configs.secrets.insert(key, secret_data(secret));
+                }
+                Object::ConfigMap(map) => {
+                    configs.config_maps.insert(key, config_map_data(map));
+                }
+                _ => {}
+            }
+        }
+        configs
+    }
+
+    /// Adds a ConfigMap that exists in every namespace; one of the same name in a manifest goes before it.
+    pub fn provide<K: Into<String>, V: Into<String>>(&mut self, name: &str, data: impl IntoIterator<Item = (K, V)>) {
+        let data = data.into_iter().map(|(key, value)| (key.into(), SecretText::new(value))).collect();
+        self.everywhere.insert(name.to_owned(), data);
+    }
+
+    /// A Secret's keys and values. Values that are not UTF-8 are left out.
+    #[must_use]
+    pub fn secret(&self, namespace: &str, name: &str) -> Option<&BTreeMap<String, SecretText>> {
+        self.secrets.get(&(namespace.to_owned(), name.to_owned()))
+    }
+
+    /// A ConfigMap's keys and values.
+    #[must_use]
+    pub fn config_map(&self, namespace: &str, name: &str) -> Option<&BTreeMap<String, SecretText>> {
+        self.config_maps.get(&(namespace.to_owned(), name.to_owned())).or_else(|| self.everywhere.get(name))
+    }
+
+    /// One of the two kinds.
+    pub(crate) fn get(&self, kind: ConfigKind, namespace: &str, name: &str) -> Option<&BTreeMap<String, SecretText>> {
+        match kind {
+            ConfigKind::Secret => self.secret(namespace, name),
+            ConfigKind::ConfigMap => self.config_map(namespace, name),
+        }
+    }
+
+    /// The names of one kind in a namespace, for suggestions.
+    pub(crate) fn names(&self, kind: ConfigKind, namespace: &str) -> Vec<&str> {
+        let map = match kind {
+            ConfigKind::Secret => &self.secrets,
+            ConfigKind::ConfigMap => &self.config_maps,
+        };
+        let mut names: Vec<&str> =
+            map.keys().filter(|(in_namespace, _)| in_namespace == namespace).map(|(_, name)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConfigKind {
+    Secret,
+    ConfigMap,
+}
+
+impl ConfigKind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ConfigKind::Secret => "Secret",
+            ConfigKind::ConfigMap => "ConfigMap",
+        }
+    }
+}
+
+fn secret_data(secret: &Secret) -> BTreeMap<String, SecretText> {
+    let encoded = secret.data.iter().flatten().filter_map(|(key, value)| {
+        let text = std::str::from_utf8(&value.0).ok()?;
+        Some((key.clone(), SecretText::new(text)))
+    });
+    let plain = secret.string_data.iter().flatten().map(|(key, value)| (key.clone(), SecretText::new(value.as_str())));
+    encoded.chain(plain).collect()
+}
+
+fn config_map_data(map: &ConfigMap) -> BTreeMap<String, SecretText> {
+    map.data.iter().flatten().map(|(key, value)| (key.clone(), SecretText::new(value.as_str()))).collect()
+}

@@ -1,0 +1,153 @@
+//! What can only be seen by looking at all objects together.
+
+mod authentications;
+mod deployments;
+mod targets;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tidegate_engine::{MetricTarget, Mode};
+
+use crate::authentication::trigger_sources;
+use crate::configs::{BROKER_ADDRESS_KEY, BROKER_CONFIG_MAP, Configs};
+use crate::nearest::suggestion;
+use crate::object::{Located, Object};
+use crate::policy::{TriggerTarget, policy};
+use crate::problem::Problem;
+use crate::scaled_object::ScaledObject;
+use crate::scaling_policy::ScalingPolicy;
+
+/// Checks all objects of all files together: references, doubles, and every rule of KEDA's admission that needs no
+/// cluster, including what [`policy`] says of each ScaledObject. In the order of the objects, without repetitions.
+#[must_use]
+pub fn cross_check(objects: &[Located<Object>]) -> Vec<Problem> {
+    let mut configs = Configs::new(objects);
+    if objects.iter().any(uses_embedded_broker) {
+        configs.provide(BROKER_CONFIG_MAP, [(BROKER_ADDRESS_KEY, "")]);
+    }
+    let mut problems = Vec::new();
+    doubles(objects, &mut problems);
+    for object in objects {
+        match &object.value {
+            Object::ScaledObject(_) => {
+                if let Some(scaled_object) = object.scaled_object() {
+                    check_scaled_object(objects, &scaled_object, &configs, &mut problems);
+                }
+            }
+            Object::Deployment(_) => {
+                if let Some(deployment) = object.deployment() {
+                    deployments::check(&deployment, &configs, &mut problems);
+                }
+            }
+            Object::ScalingPolicy(_) => {
+                if let Some(scaling_policy) = object.scaling_policy() {
+                    check_scaling_policy(objects, &scaling_policy, &mut problems);
+                }
+            }
+            Object::TriggerAuthentication(found) => authentications::check(&found.spec, &object.source, &mut problems),
+            Object::ClusterTriggerAuthentication(found) => {
+                authentications::check(&found.spec, &object.source, &mut problems);
+            }
+            _ => {}
+        }
+    }
+    targets::shared(objects, &mut problems);
+    let mut seen = HashSet::new();
+    problems.retain(|problem| seen.insert(problem.to_string()));
+    problems
+}
+
+/// The ScalingPolicy that is attached to a ScaledObject.
+#[must_use]
+pub fn find_scaling_policy<'a>(
+    objects: &'a [Located<Object>],
+    scaled_object: &Located<&ScaledObject>,
+) -> Option<Located<&'a ScalingPolicy>> {
+    let metadata = &scaled_object.value.metadata;
+    objects.iter().filter_map(Located::scaling_policy).find(|policy| {
+        policy.value.metadata.namespace == metadata.namespace
+            && Some(&policy.value.spec.target_ref.name) == metadata.name.as_ref()
+    })
+}
+
+/// A Scenario without `bootstrapServers` has `tidegate up` start the embedded broker.
+fn uses_embedded_broker(object: &Located<Object>) -> bool {
+    match &object.value {
+        Object::Scenario(scenario) => scenario.spec.get("bootstrapServers").is_none(),
+        _ => false,
+    }
+}
+
+fn check_scaled_object(
+    objects: &[Located<Object>],
+    object: &Located<&ScaledObject>,
+    configs: &Configs,
+    problems: &mut Vec<Problem>,
+) {
+    targets::exists(objects, object, problems);
+    let triggers = object.value.spec.triggers.len();
+    for trigger in 0..triggers {
+        if let Err(found) = trigger_sources(objects, object, trigger, configs) {
+            problems.extend(found);
+        }
+    }
+    let stand_in = |index: usize| TriggerTarget {
+        metric: format!("s{index}").into(),
+        kind: Arc::from(object.value.spec.triggers.get(index).map_or("", |trigger| trigger.kind.as_str())),
+        target: MetricTarget::AverageValue(1.0),
+        activation: 0.0,
+        source: 0,
+    };
+    let stand_ins: Vec<TriggerTarget> = (0..triggers).map(stand_in).collect();
+    let scaling_policy = find_scaling_policy(objects, object);
+    match policy(object, scaling_policy.as_ref(), &stand_ins, Mode::Direct) {
+        Ok((_, found)) | Err(found) => problems.extend(found),
+    }
+}
+
+fn check_scaling_policy(objects: &[Located<Object>], object: &Located<&ScalingPolicy>, problems: &mut Vec<Problem>) {
+    let target = &object.value.spec.target_ref;
+    if let Some(group) = target.group.as_deref().filter(|group| *group != "keda.sh") {
+        problems.push(object.source.mismatch("spec.targetRef.group", format!("{group:?}"), "\"keda.sh\""));
+    }
+    let namespace = object.value.metadata.namespace.as_deref().unwrap_or_default();
+    let names: Vec<&str> = objects
+        .iter()
+        .filter(|candidate| candidate.value.kind() == "ScaledObject" && candidate.value.namespace() == namespace)
+        .map(|candidate| candidate.value.name())
+        .collect();
+    if !names.contains(&target.name.as_str()) {
+        let advice =
+            if names.is_empty() { "there is none at all".to_owned() } else { suggestion(&target.name, &names) };
+        let message = format!("there is no ScaledObject named {:?} in namespace {namespace:?}; {advice}", target.name);
+        problems.push(object.source.error("spec.targetRef.name", message.trim_end_matches("; ")));
+    }
+    let first = objects.iter().filter_map(Located::scaling_policy).find(|other| {
+        other.value.metadata.namespace == object.value.metadata.namespace
+            && other.value.spec.target_ref.name == target.name
+    });
+    if let Some(first) = first.filter(|first| first.source.object != object.source.object) {
+        let message = format!("{} is attached to the same ScaledObject; only one can be", place(&first));
+        problems.push(object.source.error("spec.targetRef.name", message));
+    }
+}
+
+/// Two objects of one kind, namespace and name.
+fn doubles(objects: &[Located<Object>], problems: &mut Vec<Problem>) {
+    let mut first: HashMap<String, &Located<Object>> = HashMap::new();
+    for object in objects {
+        if let Some(earlier) = first.get(&object.value.title()) {
+            let message = format!("given a second time; the first is {}", place(earlier));
+            problems.push(object.source.error("metadata.name", message));
+        } else {
+            first.insert(object.value.title(), object);
+        }
+    }
+}
+
+/// `Kind namespace/name (file:line)`.
+fn place<T>(object: &Located<T>) -> String {
+    let (line, _) = object.source.line_of("").unwrap_or_default();
+    format!("{} ({}:{line})", object.source.object, object.source.file)
+}

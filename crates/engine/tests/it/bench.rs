@@ -1,0 +1,149 @@
+//! A driver for traces: virtual seconds, sources that follow a script, replicas that change at once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_engine::checker::Follower;
+use tidegate_engine::{
+    Command, Engine, Event, Policy, ReadError, Reading, Record, SavedState, TargetId, Timestamp, Workload,
+};
+
+use crate::cases::NOW;
+
+/// What a trigger's source says at a moment: its index and the time since the start.
+pub(crate) type Script<'a> = &'a dyn Fn(usize, Duration) -> Result<Reading, ReadError>;
+
+pub(crate) struct Bench<'a> {
+    engine: Engine,
+    policy: Arc<Policy>,
+    script: Script<'a>,
+    target: TargetId,
+    follower: Follower,
+    /// Time since the start.
+    pub(crate) now: Duration,
+    wake: Option<Timestamp>,
+    saved: Option<SavedState>,
+    pub(crate) replicas: u32,
+    pub(crate) records: Vec<Arc<Record>>,
+    /// The replicas at each change, the first ones included.
+    pub(crate) path: Vec<u32>,
+    /// What the checker found, and what a second tick did.
+    pub(crate) faults: Vec<String>,
+    pub(crate) reads: usize,
+}
+
+impl<'a> Bench<'a> {
+    pub(crate) fn new(policy: Policy, replicas: u32, script: Script<'a>) -> Self {
+        let policy = Arc::new(policy);
+        let mut follower = Follower::new();
+        follower.policy(Arc::clone(&policy));
+        let mut bench = Bench {
+            engine: Engine::new(),
+            policy,
+            script,
+            target: TargetId::new("default", "worker"),
+            follower,
+            now: Duration::ZERO,
+            wake: None,
+            saved: None,
+            replicas,
+            records: Vec::new(),
+            path: vec![replicas],
+            faults: Vec::new(),
+            reads: 0,
+        };
+        // A past that is known and empty, so that the first count found is no recommendation.
+        bench.begin(Some(SavedState::default()));
+        bench
+    }
+
+    fn begin(&mut self, restored: Option<SavedState>) {
+        let policy = Arc::clone(&self.policy);
+        self.tell(Event::PolicyChanged { target: self.target.clone(), policy, restored });
+        self.observe();
+    }
+
+    /// The process ends, and another begins with what was saved.
+    pub(crate) fn restart(&mut self) {
+        self.engine = Engine::new();
+        self.wake = None;
+        let last = self.records.last().map_or(0, |record| record.sequence);
+        let saved = self.saved.clone().unwrap_or_default();
+        self.begin(Some(SavedState { sequence: saved.sequence.max(last), ..saved }));
+    }
+
+    /// Lets `span` pass, waking the engine whenever it asked for it.
+    pub(crate) fn pass(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(wake) = self.wake {
+            let due = (NOW + self.now).max(wake).since(NOW);
+            if due > end {
+                break;
+            }
+            assert!(self.records.len() < 1_000_000, "the engine never rests");
+            self.now = due;
+            self.wake = None;
+            self.tell(Event::Tick);
+        }
+        self.now = end;
+    }
+
+    fn observe(&mut self) {
+        let workload = Ok(Workload::settled(self.replicas));
+        self.tell(Event::WorkloadObserved { target: self.target.clone(), workload });
+    }
+
+    /// Hands over an event, and then the answers to all that it leads to, in order.
+    fn tell(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let tick = matches!(event, Event::Tick);
+            let commands = self.engine.handle(event, NOW + self.now);
+            if tick {
+                self.tick_again();
+            }
+            for command in commands {
+                self.carry_out(command, &mut events);
+            }
+        }
+    }
+
+    /// A second tick at the same time has nothing to say.
+    fn tick_again(&mut self) {
+        let again = self.engine.handle(Event::Tick, NOW + self.now);
+        if !again.iter().all(|command| matches!(command, Command::WakeAt(_))) {
+            self.faults.push(format!("a second tick after {:?} commands {again:?}", self.now));
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, answers: &mut VecDeque<Event>) {
+        let target = self.target.clone();
+        match command {
+            Command::Read { trigger, read, .. } => {
+                self.reads += 1;
+                let outcome = (self.script)(trigger, self.now);
+                answers.push_back(Event::ReadingArrived { target, trigger, read, outcome });
+            }
+            Command::SetReplicas { replicas, change, .. } => {
+                self.replicas = replicas;
+                self.path.push(replicas);
+                let workload = Ok(Workload::settled(replicas));
+                answers.push_back(Event::ScaleFinished { target: target.clone(), change, outcome: Ok(()) });
+                answers.push_back(Event::WorkloadObserved { target, workload });
+            }
+            Command::Emit(record) => {
+                let found = self.follower.follow(&record);
+                self.faults.extend(found.iter().map(|finding| format!("record {}: {finding}", record.sequence)));
+                self.records.push(record);
+            }
+            Command::Save { state, .. } => self.saved = Some(state),
+            Command::WakeAt(at) => self.wake = Some(at),
+        }
+    }
+
+    /// Every record as a line of JSON.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.records.iter().map(|record| serde_json::to_string(record).unwrap()).collect()
+    }
+}

@@ -1,0 +1,270 @@
+//! Writing: one thread for all pods, behind a bounded queue.
+//!
+//! A pod must never wait for our disk. What does not fit into the queue, or cannot be written since the disk is full, is
+//! dropped and counted, and the next line that gets through says how much is missing.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use tidegate_engine::Timestamp;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::{CURRENT, PREVIOUS};
+
+/// Entries that may wait for the thread.
+const QUEUE: usize = 4096;
+/// A longer line is cut into several, as container runtimes do.
+const LONGEST_LINE: usize = 16 * 1024;
+/// What is read from a pod at once.
+const CHUNK: usize = 4096;
+/// Before a log that could not be written is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Limits of the logs.
+#[derive(Clone, Debug)]
+pub(crate) struct LogOptions {
+    /// The folder that holds a folder for each pod.
+    pub(crate) folder: PathBuf,
+    /// A pod has at most two files of this many bytes.
+    pub(crate) file_bytes: u64,
+    /// Logs of so many pods are kept, the oldest go.
+    pub(crate) pods: usize,
+}
+
+impl LogOptions {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        LogOptions { folder, file_bytes: 10 << 20, pods: 1000 }
+    }
+}
+
+/// All logs of a run. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Logs {
+    queue: SyncSender<Entry>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The log of one pod (or of one of its containers). Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct PodLog {
+    logs: Logs,
+    pod: Arc<str>,
+    prefix: Arc<str>,
+}
+
+struct Entry {
+    pod: Arc<str>,
+    what: What,
+}
+
+enum What {
+    /// Whole lines, each with its time and its line break.
+    Lines(Vec<u8>),
+    /// Nothing more will come.
+    Close,
+    /// To be answered when all before it has been written.
+    Flush(tokio::sync::oneshot::Sender<()>),
+}
+
+impl Logs {
+    /// Starts the thread, which ends with the last clone.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start(options: LogOptions) -> io::Result<Logs> {
+        let (queue, entries) = sync_channel(QUEUE);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let writer = Writer { options, dropped: Arc::clone(&dropped), open: HashMap::new() };
+        std::thread::Builder::new().name("tidegate-logs".to_owned()).spawn(move || writer.run(&entries))?;
+        Ok(Logs { queue, dropped })
+    }
+
+    /// The log of a pod.
+    pub(crate) fn pod(&self, namespace: &str, pod: &str) -> PodLog {
+        PodLog { logs: self.clone(), pod: format!("{namespace}_{pod}").into(), prefix: "".into() }
+    }
+
+    /// Entries lost so far.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Returns when everything before has been written or given up.
+    pub(crate) async fn flush(&self) {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        let queue = self.queue.clone();
+        let entry = Entry { pod: "".into(), what: What::Flush(reply) };
+        let sent = tokio::task::spawn_blocking(move || queue.send(entry).is_ok());
+        if sent.await.unwrap_or(false) {
+            let _ = done.await;
+        }
+    }
+
+    fn send(&self, pod: &Arc<str>, what: What) {
+        if self.queue.try_send(Entry { pod: Arc::clone(pod), what }).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl PodLog {
+    /// The same log for one of several containers; its lines begin with its name.
+    pub(crate) fn named(&self, container: &str) -> PodLog {
+        PodLog { prefix: format!("{container}: ").into(), ..self.clone() }
+    }
+
+    /// A line of our own.
+    pub(crate) fn note(&self, text: &str) {
+        let mut lines = Vec::new();
+        self.line(&mut lines, format!("[tidegate] {text}").as_bytes());
+        self.logs.send(&self.pod, What::Lines(lines));
+    }
+
+    pub(crate) fn close(&self) {
+        self.logs.send(&self.pod, What::Close);
+    }
+
+    /// Copies a pod's output until it closes.
+    pub(crate) async fn copy(self, mut output: impl AsyncRead + Unpin) {
+        let mut begun = Vec::new();
+        let mut chunk = [0; CHUNK];
+        loop {
+            let Ok(count @ 1..) = output.read(&mut chunk).await else { break };
+            let mut lines = Vec::new();
+            let mut rest = &chunk[..count];
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                begun.extend_from_slice(&rest[..end]);
+                self.line(&mut lines, &begun);
+                begun.clear();
+                rest = &rest[end + 1..];
+            }
+            begun.extend_from_slice(rest);
+            if begun.len() >= LONGEST_LINE {
+                self.line(&mut lines, &begun);
+                begun = Vec::new();
+            }
+            if !lines.is_empty() {
+                self.logs.send(&self.pod, What::Lines(lines));
+            }
+        }
+        if !begun.is_empty() {
+            let mut lines = Vec::new();
+            self.line(&mut lines, &begun);
+            self.logs.send(&self.pod, What::Lines(lines));
+        }
+    }
+
+    fn line(&self, lines: &mut Vec<u8>, text: &[u8]) {
+        let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
+        // Writing into memory does not fail.
+        let _ = write!(lines, "{now} {}", self.prefix);
+        lines.extend_from_slice(text.strip_suffix(b"\r").unwrap_or(text));
+        lines.push(b'\n');
+    }
+}
+
+struct Writer {
+    options: LogOptions,
+    dropped: Arc<AtomicU64>,
+    open: HashMap<Arc<str>, OpenLog>,
+}
+
+#[derive(Default)]
+struct OpenLog {
+    file: Option<File>,
+    bytes: u64,
+    /// Entries lost since the last that was written.
+    missing: u64,
+    /// Not before this.
+    again: Option<Instant>,
+}
+
+impl Writer {
+    fn run(mut self, entries: &Receiver<Entry>) {
+        self.prune();
+        while let Ok(Entry { pod, what }) = entries.recv() {
+            match what {
+                What::Lines(lines) => self.write(pod, &lines),
+                What::Close => {
+                    self.open.remove(&pod);
+                }
+                What::Flush(reply) => {
+                    let _ = reply.send(());
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, pod: Arc<str>, lines: &[u8]) {
+        if !self.open.contains_key(&pod) && self.open.len().is_multiple_of(64) {
+            self.prune();
+        }
+        let folder = self.options.folder.join(&*pod);
+        let log = self.open.entry(pod).or_default();
+        if log.again.is_some_and(|again| Instant::now() < again) || log.append(&folder, lines, &self.options).is_err() {
+            if log.missing == 0 {
+                log.again = Some(Instant::now() + AGAIN);
+            }
+            log.missing += 1;
+            log.file = None;
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Removes the logs of the pods that ended first when there are too many.
+    fn prune(&self) {
+        let Ok(entries) = fs::read_dir(&self.options.folder) else { return };
+        let age = |path: &Path| fs::metadata(path.join(CURRENT)).and_then(|found| found.modified()).ok();
+        let closed = |path: &PathBuf| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| !self.open.contains_key(name))
+        };
+        let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(closed).collect();
+        let excess = folders.len().saturating_sub(self.options.pods);
+        if excess > 0 {
+            folders.sort_by_cached_key(|path| age(path));
+            for folder in folders.into_iter().take(excess) {
+                let _ = fs::remove_dir_all(folder);
+            }
+        }
+    }
+}
+
+impl OpenLog {
+    fn append(&mut self, folder: &Path, lines: &[u8], options: &LogOptions) -> io::Result<()> {
+        if self.bytes >= options.file_bytes {
+            self.file = None;
+            fs::rename(folder.join(CURRENT), folder.join(PREVIOUS))?;
+        }
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                fs::create_dir_all(folder)?;
+                let file = File::options().create(true).append(true).open(folder.join(CURRENT))?;
+                self.bytes = file.metadata()?.len();
+                file
+            }
+        };
+        let mut text = Vec::new();
+        if self.missing > 0 {
+            let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
+            writeln!(text, "{now} [tidegate] {} pieces of output are missing here: the disk was full", self.missing)?;
+        }
+        text.extend_from_slice(lines);
+        let written = file.write_all(&text);
+        if written.is_err() {
+            // A part of a line would run into the next one.
+            let _ = file.set_len(self.bytes);
+            return written;
+        }
+        (self.missing, self.again) = (0, None);
+        self.bytes += text.len() as u64;
+        self.file = Some(file);
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! Pods as processes of this machine: what a Deployment, its ReplicaSet and the kubelet do on a cluster.
+//!
+//! One task, the [`manager`], knows all Deployments and their pods; each pod is a task that runs its containers and
+//! tells the manager what happens. Nothing polls: processes are waited for, probes have timers, the rest sleeps.
+
+mod backoff;
+mod container;
+mod environment;
+mod manager;
+mod plan;
+mod pod;
+mod probe;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_engine::Workload;
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use backoff::RestartDelays;
+pub(crate) use template::{
+    ContainerTemplate, DeploymentKey, DeploymentSpec, EnvValue, PodTemplate, Probe, ProbeAction,
+};
+
+use crate::guard::GuardLink;
+use crate::logs::Logs;
+use manager::{Manager, Order};
+
+/// What all pods have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct PodOptions {
+    /// The folder of the manifests: where commands run unless told otherwise.
+    pub(crate) folder: PathBuf,
+    /// The state folder: marks the processes as ours.
+    pub(crate) state: PathBuf,
+    /// The folder that holds a folder for each pod.
+    pub(crate) pods: PathBuf,
+    /// A folder with the program `tidegate`, put first in `PATH`.
+    pub(crate) bin: PathBuf,
+    /// The running program.
+    pub(crate) program: PathBuf,
+    /// Between restarts.
+    pub(crate) restart_delays: RestartDelays,
+}
+
+/// Something that happened to a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PodWhat {
+    /// It exists; nothing of it runs yet.
+    Created,
+    /// A process of it runs.
+    Started { pid: i32 },
+    /// All of its containers are ready.
+    Ready,
+    /// One of them is not any more.
+    Unready { found: String },
+    /// A process ended without having been asked to.
+    Exited { status: String },
+    /// A process could not be started.
+    StartFailed { error: String },
+    /// A process will be started again after a wait.
+    Restarting { restarts: u32, wait: Duration },
+    /// It was asked to end.
+    Terminating,
+    /// It did not end within its grace.
+    Killed,
+    /// Nothing of it is left.
+    Gone,
+}
+
+/// Who is told about pods. Called from the manager's task: must return quickly.
+pub(crate) trait PodObserver: Send + Sync {
+    /// The counts of a Deployment changed.
+    fn counts(&self, deployment: &DeploymentKey, workload: Workload);
+    /// Something happened to one of its pods.
+    fn event(&self, deployment: &DeploymentKey, pod: &Arc<str>, what: &PodWhat);
+}
+
+/// What pods share with each other and with the manager.
+pub(crate) struct Shared {
+    pub(crate) options: PodOptions,
+    pub(crate) guard: Arc<GuardLink>,
+    pub(crate) logs: Logs,
+    pub(crate) told: mpsc::UnboundedSender<Told>,
+}
+
+/// What a pod tells the manager.
+pub(crate) struct Told {
+    pub(crate) deployment: DeploymentKey,
+    pub(crate) number: u64,
+    pub(crate) pod: Arc<str>,
+    pub(crate) what: PodWhat,
+}
+
+/// All pods of a run. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Pods {
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+impl Pods {
+    /// Starts the manager with no Deployment.
+    pub(crate) fn start(
+        options: PodOptions,
+        guard: Arc<GuardLink>,
+        logs: Logs,
+        observer: Arc<dyn PodObserver>,
+    ) -> Pods {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let (told, heard) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared { options, guard, logs, told });
+        tokio::spawn(Manager::new(shared, observer).run(inbox, heard));
+        Pods { orders }
+    }
+
+    /// Adds a Deployment with `replicas` pods, or changes the template of one that is there (its count stays).
+    pub(crate) fn put(&self, spec: DeploymentSpec, replicas: u32) {
+        let _ = self.orders.send(Order::Put { spec, replicas });
+    }
+
+    /// Ends all pods of a Deployment and forgets it.
+    pub(crate) fn remove(&self, key: DeploymentKey) {
+        let _ = self.orders.send(Order::Remove { key });
+    }
+
+    /// Sets how many pods a Deployment has; returns when the manager has begun. `false`: there is no such Deployment.
+    pub(crate) async fn scale(&self, key: DeploymentKey, replicas: u32) -> bool {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.orders.send(Order::Scale { key, replicas, reply });
+        answer.await.unwrap_or(false)
+    }
+
+    /// The counts of a Deployment. `None`: there is none.
+    pub(crate) async fn counts(&self, key: DeploymentKey) -> Option<Workload> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.orders.send(Order::Counts { key, reply });
+        answer.await.ok().flatten()
+    }
+
+    /// Pods that exist, those being ended among them.
+    pub(crate) async fn alive(&self) -> usize {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.orders.send(Order::Alive { reply });
+        answer.await.unwrap_or(0)
+    }
+
+    /// Ends all pods within their grace, all at once. Returns when nothing is left.
+    pub(crate) async fn shutdown(&self) {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.orders.send(Order::Shutdown { reply });
+        let _ = answer.await;
+    }
+
+    /// Takes what is left of their grace from pods that are being ended, and ends all others at once.
+    pub(crate) fn kill(&self) {
+        let _ = self.orders.send(Order::Kill);
+    }
+}

@@ -1,0 +1,38 @@
+//! Ctrl-C and SIGTERM: the first drains, the second ends at once.
+
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// How a run is told to end.
+#[derive(Clone, Debug, Default)]
+pub struct Stops {
+    /// Stop deciding, let the pods finish within their grace, write the report.
+    pub drain: CancellationToken,
+    /// Kill what still runs, now.
+    pub kill: CancellationToken,
+}
+
+/// Ties both to SIGINT (Ctrl-C), SIGTERM and SIGHUP of this process, from now on.
+///
+/// # Errors
+/// When a handler cannot be installed.
+pub fn stop_on_signals() -> io::Result<Stops> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let stops = Stops::default();
+    let theirs = stops.clone();
+    tokio::spawn(async move {
+        for stop in [&theirs.drain, &theirs.kill] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
+            }
+            stop.cancel();
+        }
+    });
+    Ok(stops)
+}

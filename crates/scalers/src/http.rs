@@ -1,0 +1,83 @@
+//! The HTTP client that all triggers share: a pool of connections for each set of TLS settings, so that many triggers on
+//! one server need a few connections; identical requests at the same time are sent once; credentials go to the host
+//! that was named and to no other.
+
+pub(crate) mod authentication;
+mod egress;
+mod fault;
+pub(crate) mod oauth;
+mod request;
+mod single_flight;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use tidegate_engine::{ReadError, ReadErrorKind};
+
+use crate::kafka::TlsSettings;
+use single_flight::SingleFlight;
+
+pub(crate) use request::{Answer, Request, shown};
+
+/// An idle connection is kept this long. KEDA's default.
+const IDLE: Duration = Duration::from_secs(90);
+
+/// All pools of a process. A pool lives as long as a trigger uses it, so rotated certificates leave nothing behind.
+#[derive(Default)]
+pub(crate) struct Http {
+    pools: Mutex<Vec<Weak<Pool>>>,
+}
+
+impl Http {
+    /// The pool for these settings. Does no I/O.
+    pub(crate) fn pool(&self, tls: TlsSettings) -> Arc<Pool> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.iter().filter_map(Weak::upgrade).find(|pool| pool.tls == tls) {
+            return pool;
+        }
+        pools.retain(|pool| pool.strong_count() > 0);
+        let pool = Arc::new(Pool { tls, client: OnceLock::new(), flights: SingleFlight::default() });
+        pools.push(Arc::downgrade(&pool));
+        pool
+    }
+}
+
+/// Connections with the same TLS settings.
+pub(crate) struct Pool {
+    tls: TlsSettings,
+    client: OnceLock<Result<reqwest::Client, ReadError>>,
+    flights: SingleFlight<Result<Answer, ReadError>>,
+}
+
+impl Pool {
+    /// Sends a request and reads the answer in whole. Who asks the same at the same time shares the answer.
+    pub(crate) async fn send(self: &Arc<Self>, request: Request) -> Result<Answer, ReadError> {
+        let (pool, key) = (Arc::clone(self), request.digest());
+        let work = async move { request.run(pool.client()?, pool.tls.client.is_some()).await };
+        self.flights.run(key, work).await
+    }
+
+    /// Made at the first request, since it reads the system's certificates.
+    fn client(&self) -> Result<&reqwest::Client, ReadError> {
+        self.client.get_or_init(|| build(&self.tls)).as_ref().map_err(Clone::clone)
+    }
+}
+
+fn build(tls: &TlsSettings) -> Result<reqwest::Client, ReadError> {
+    let config = crate::kafka::tls::config(tls).map_err(|(parameter, message)| {
+        let message = format!("setting up TLS with the parameter \"{parameter}\": {message}");
+        ReadError::new(ReadErrorKind::Configuration, message)
+    })?;
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(config)
+        .dns_resolver(egress::Resolver)
+        // Redirects are followed by hand: where credentials may go depends on the request.
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_idle_timeout(IDLE)
+        .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| {
+            let message = format!("setting up the HTTP client: {}", fault::cause(&error));
+            ReadError::new(ReadErrorKind::Internal, message)
+        })
+}
