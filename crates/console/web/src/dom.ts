@@ -41,7 +41,9 @@ export function explanation(text: string): HTMLElement {
   const box = h("div", { class: "explanation" });
   let blank = false;
   for (const line of text.trim().split("\n")) {
-    box.append(blank && line !== "" && !line.startsWith(" ") ? h("b", {}, line) : line, "\n");
+    if (line !== "") {
+      box.append(blank && !line.startsWith(" ") ? h("b", {}, line) : line, "\n");
+    }
     blank = line === "";
   }
   return box;
