@@ -10,7 +10,7 @@ use crate::policy::{Policy, TargetId};
 use crate::reading::{ReadError, ReadErrorKind, Reading};
 use crate::record::Cause;
 use crate::recorder::Names;
-use crate::schedule::{self, Breaker};
+use crate::schedule::{self, Breaker, Source};
 use crate::target::{Context, Target};
 use crate::time::Timestamp;
 
@@ -20,8 +20,9 @@ pub struct Engine {
     targets: Vec<Option<Target>>,
     places: BTreeMap<TargetId, usize>,
     free: Vec<usize>,
-    /// Sources that cannot be reached, for all triggers that ask them.
-    sources: BTreeMap<u64, Breaker>,
+    sources: BTreeMap<u64, Source>,
+    /// Targets with reads that are due at once, since a source is back.
+    resumed: BTreeSet<usize>,
     /// When each target has something to do.
     timers: BTreeSet<(Timestamp, usize)>,
     wakes: Vec<Option<Timestamp>>,
@@ -68,6 +69,10 @@ impl Engine {
                 self.told = None;
                 self.tick(now, commands);
             }
+        }
+        while let Some(place) = self.resumed.pop_first() {
+            self.start_reads(place, now, commands);
+            self.settle(place, now, commands);
         }
         commands.append(&mut self.reads);
         self.tell_wake(commands);
@@ -130,7 +135,9 @@ impl Engine {
     }
 
     fn forget(&mut self, place: usize, id: &TargetId) {
-        self.targets[place] = None;
+        if let Some(gone) = self.targets[place].take() {
+            self.forget_sources(&gone);
+        }
         self.places.remove(id);
         self.free.push(place);
         if let Some(at) = self.wakes[place].take() {
@@ -236,7 +243,8 @@ impl Engine {
             }
             let deadline = target.deadline(index, now);
             let plan = &mut target.plans[index];
-            let breakers = self.sources.get_mut(&trigger.source).into_iter().chain(plan.breaker.as_mut());
+            let source = self.sources.get_mut(&trigger.source).and_then(|source| source.breaker.as_mut());
+            let breakers = source.into_iter().chain(plan.breaker.as_mut());
             let mut refusal = None;
             for breaker in breakers {
                 if refusal.is_none() && !breaker.lets_through(deadline, now) {
@@ -305,24 +313,17 @@ impl Engine {
         let (source, interval) = (policy.source, policy.polling_interval);
         let failures = target.knowledge[trigger].failures.saturating_add(1);
         let plan = &mut target.plans[trigger];
-        if schedule::concerns_source(error.kind) {
-            plan.breaker = None;
-            match self.sources.get_mut(&source) {
-                Some(breaker) => breaker.failed(interval, source, error, now),
-                None => {
-                    if let Some(breaker) = Breaker::opened(failures, interval, source, error, now) {
-                        self.sources.insert(source, breaker);
-                    }
-                }
-            }
-            return;
-        }
-        // The source answers, only not what this trigger needs.
-        match &mut plan.breaker {
+        let known = self.sources.entry(source).or_default();
+        let own = !schedule::concerns_source(error.kind) || known.answers(interval, now);
+        let breaker = if own { &mut plan.breaker } else { &mut known.breaker };
+        match breaker {
             Some(breaker) => breaker.failed(interval, source, error, now),
-            None => plan.breaker = Breaker::opened(failures, interval, source, error, now),
+            None => *breaker = Breaker::opened(failures, interval, source, error, now),
         }
-        self.reopen(source, (place, trigger), now);
+        if !schedule::concerns_source(error.kind) {
+            // The source answers, only not what this trigger needs.
+            self.reopen(source, (place, trigger), now);
+        }
     }
 
     fn source_answers(&mut self, place: usize, trigger: usize, now: Timestamp) {
@@ -334,24 +335,30 @@ impl Engine {
 
     /// A source that was left alone is back: all who ask it ask at once.
     fn reopen(&mut self, source: u64, answered: (usize, usize), now: Timestamp) {
-        if self.sources.remove(&source).is_none() {
+        let known = self.sources.entry(source).or_default();
+        known.answered = Some(now);
+        if known.breaker.take().is_none() {
             return;
         }
-        for place in 0..self.targets.len() {
-            let Some(target) = self.targets[place].as_mut() else { continue };
-            let mut woken = false;
+        for (place, target) in self.targets.iter_mut().enumerate() {
+            let Some(target) = target else { continue };
             for (index, trigger) in target.policy.triggers.iter().enumerate() {
                 let waits = trigger.source == source && target.knowledge[index].failures > 0;
-                if waits && (place, index) != answered {
-                    let plan = &mut target.plans[index];
-                    if plan.flight.is_none() && plan.breaker.is_none() {
-                        plan.next = plan.next.min(now);
-                        woken = true;
-                    }
+                let plan = &mut target.plans[index];
+                if waits && (place, index) != answered && plan.flight.is_none() && plan.breaker.is_none() {
+                    plan.next = plan.next.min(now);
+                    self.resumed.insert(place);
                 }
             }
-            if woken {
-                self.set_timer(place);
+        }
+    }
+
+    /// Forgets sources that only a target that is gone has asked.
+    fn forget_sources(&mut self, gone: &Target) {
+        for trigger in &gone.policy.triggers {
+            let asks = |target: &Target| target.policy.triggers.iter().any(|other| other.source == trigger.source);
+            if !self.targets.iter().flatten().any(asks) {
+                self.sources.remove(&trigger.source);
             }
         }
     }

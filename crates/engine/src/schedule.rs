@@ -64,6 +64,22 @@ pub(crate) fn first_slot(source: u64, interval: Duration, crowded: bool, now: Ti
     if crowded { slot_from(source, interval.min(FIRST_SPREAD), now) } else { now }
 }
 
+/// What is known of a source apart from the triggers that ask it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Source {
+    /// When it last answered anybody.
+    pub(crate) answered: Option<Timestamp>,
+    /// Open while it answers nobody.
+    pub(crate) breaker: Option<Breaker>,
+}
+
+impl Source {
+    /// Whether it answered somebody lately, so that a failure is the asking trigger's own.
+    pub(crate) fn answers(&self, interval: Duration, now: Timestamp) -> bool {
+        self.answered.is_some_and(|at| now.since(at) <= interval.saturating_mul(BREAKS_AFTER))
+    }
+}
+
 /// Keeps a failing source from being asked all the time.
 #[derive(Clone, Debug)]
 pub(crate) struct Breaker {
