@@ -196,7 +196,7 @@ impl Target {
         }
         if self.fresh && workload.replicas > 0 {
             // As the HPA: the count found first is a recommendation, so a fresh start changes nothing at once.
-            self.history.add(Windows::of(&self.policy), workload.replicas, now);
+            self.history.begin(workload.replicas, now);
         }
     }
 
