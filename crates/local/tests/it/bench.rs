@@ -43,7 +43,7 @@ fn me(test: &str) -> (PathBuf, Vec<OsString>) {
     (std::env::current_exe().unwrap(), args.to_vec())
 }
 
-pub fn options(folder: &Path, progress: Arc<dyn Progress>) -> UpOptions {
+pub(crate) fn options(folder: &Path, progress: Arc<dyn Progress>) -> UpOptions {
     let (program, args) = me("bench::as_guard");
     let state = folder.canonicalize().unwrap().join(".tidegate").into_os_string();
     let guard = GuardCommand { program, args, env: vec![(AS_GUARD.into(), state)] };
@@ -51,7 +51,7 @@ pub fn options(folder: &Path, progress: Arc<dyn Progress>) -> UpOptions {
 }
 
 /// Starts `up` in a process of its own, with a process group of its own as a shell would give it.
-pub fn supervisor(folder: &Path) -> Child {
+pub(crate) fn supervisor(folder: &Path) -> Child {
     use std::os::unix::process::CommandExt;
     let (program, args) = me("bench::as_supervisor");
     let mut command = Command::new(program);
@@ -61,7 +61,7 @@ pub fn supervisor(folder: &Path) -> Child {
 
 /// Remembers what a person would have read.
 #[derive(Default)]
-pub struct Lines(Mutex<Vec<(ProgressKind, String)>>);
+pub(crate) struct Lines(Mutex<Vec<(ProgressKind, String)>>);
 
 impl Progress for Lines {
     fn tell(&self, kind: ProgressKind, text: &str) {
@@ -70,46 +70,46 @@ impl Progress for Lines {
 }
 
 impl Lines {
-    pub fn with(&self, text: &str) -> Vec<String> {
+    pub(crate) fn with(&self, text: &str) -> Vec<String> {
         let lines = self.0.lock().unwrap();
         lines.iter().map(|(_, line)| line).filter(|line| line.contains(text)).cloned().collect()
     }
 
-    pub fn of(&self, kind: ProgressKind) -> Vec<String> {
+    pub(crate) fn of(&self, kind: ProgressKind) -> Vec<String> {
         let lines = self.0.lock().unwrap();
         lines.iter().filter(|line| line.0 == kind).map(|(_, line)| line.clone()).collect()
     }
 }
 
 /// `up` in this process.
-pub struct Upping {
-    pub stops: Stops,
-    pub lines: Arc<Lines>,
+pub(crate) struct Upping {
+    pub(crate) stops: Stops,
+    pub(crate) lines: Arc<Lines>,
     task: tokio::task::JoinHandle<Result<UpSummary, UpError>>,
 }
 
 impl Upping {
-    pub fn start(folder: &Path) -> Upping {
+    pub(crate) fn start(folder: &Path) -> Upping {
         let (stops, lines) = (Stops::default(), Arc::new(Lines::default()));
         let progress: Arc<dyn Progress> = Arc::<Lines>::clone(&lines);
         let task = tokio::spawn(up(options(folder, progress), stops.clone()));
         Upping { stops, lines, task }
     }
 
-    pub async fn stop(self) -> UpSummary {
+    pub(crate) async fn stop(self) -> UpSummary {
         self.stops.drain.cancel();
         self.task.await.unwrap().unwrap()
     }
 }
 
 /// A source whose answer a test sets: a number, or none (then it answers with status 500).
-pub struct Source {
-    pub port: u16,
+pub(crate) struct Source {
+    pub(crate) port: u16,
     value: Arc<Mutex<Option<f64>>>,
 }
 
 impl Source {
-    pub fn start(value: Option<f64>) -> Source {
+    pub(crate) fn start(value: Option<f64>) -> Source {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let value = Arc::new(Mutex::new(value));
@@ -123,7 +123,7 @@ impl Source {
         Source { port, value }
     }
 
-    pub fn set(&self, value: Option<f64>) {
+    pub(crate) fn set(&self, value: Option<f64>) {
         *self.value.lock().unwrap() = value;
     }
 }
@@ -157,7 +157,7 @@ fn answer(mut stream: TcpStream, value: &Mutex<Option<f64>>) -> Option<()> {
 }
 
 /// A Deployment and a ScaledObject on the source: ten a replica, polled each second.
-pub fn manifests(name: &str, script: &str, source: &Source, settings: &str) -> String {
+pub(crate) fn manifests(name: &str, script: &str, source: &Source, settings: &str) -> String {
     let port = source.port;
     format!(
         r#"apiVersion: apps/v1
@@ -192,12 +192,12 @@ spec:
     )
 }
 
-pub fn write(folder: &Path, file: &str, text: &str) {
+pub(crate) fn write(folder: &Path, file: &str, text: &str) {
     fs::write(folder.join(file), text).unwrap();
 }
 
 /// The processes of a folder's run, by the mark in their environment.
-pub fn processes(folder: &Path) -> HashSet<u32> {
+pub(crate) fn processes(folder: &Path) -> HashSet<u32> {
     let mark = format!("TIDEGATE_OWNER={}#", folder.canonicalize().unwrap().join(".tidegate").display());
     let pids = fs::read_dir("/proc").unwrap().flatten();
     pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -209,7 +209,7 @@ pub fn processes(folder: &Path) -> HashSet<u32> {
 }
 
 /// All records of a folder, in order of their numbers; a broken line fails the test.
-pub fn records(folder: &Path, target: &str) -> Vec<Record> {
+pub(crate) fn records(folder: &Path, target: &str) -> Vec<Record> {
     let root = folder.join(".tidegate/records");
     let files = [root.clone(), root.join("earlier")];
     let files = files.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
@@ -227,7 +227,7 @@ pub fn records(folder: &Path, target: &str) -> Vec<Record> {
 }
 
 /// Waits for a condition; what is waited for is named when it does not come.
-pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
         assert!(begun.elapsed() < Duration::from_secs(60), "waited in vain: {what}");

@@ -16,10 +16,11 @@ async fn an_edit_takes_effect_and_a_bad_one_keeps_the_last_good_one() {
     // As an editor saves: into another file, then over the old one.
     write(folder.path(), "all.yaml.tmp", &with_max("many"));
     fs::rename(folder.path().join("all.yaml.tmp"), folder.path().join("all.yaml")).unwrap();
-    until("it is told", || !run.lines.with("maxReplicaCount").is_empty()).await;
-    assert!(run.lines.with("what was in force before stays")[0].contains("all.yaml:"));
+    let told = || run.lines.with("what was in force before stays");
+    until("it is told", || !told().is_empty()).await;
+    assert!(told()[0].contains("all.yaml:19:") && told()[0].contains("maxReplicaCount"), "{:?}", told());
     write(folder.path(), "other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n");
-    until("it is told again", || run.lines.with("maxReplicaCount").len() >= 2).await;
+    until("it is told again", || told().len() >= 2).await;
     assert_eq!(processes(folder.path()).len(), 5);
 
     write(folder.path(), "all.yaml", &with_max("2"));

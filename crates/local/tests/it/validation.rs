@@ -21,7 +21,7 @@ fn good_manifests_have_no_problem() {
 #[test]
 fn each_problem_names_its_line_and_field() {
     let swap = |from: &'static str, to: &'static str| move |text: String| text.replace(from, to);
-    check(swap("threshold:", "treshold:"), &["all.yaml:3", "spec.triggers[0].metadata", "threshold"]);
+    check(swap("threshold:", "treshold:"), &["all.yaml:28:", "spec.triggers[0].metadata", "threshold"]);
     check(swap("type: prometheus", "type: prometeus"), &["spec.triggers[0].type", "prometheus"]);
     check(swap("scaleTargetRef: {name: work}", "scaleTargetRef: {name: wrok}"), &["spec.scaleTargetRef", "wrok"]);
     check(swap("minReplicaCount: 1", "minReplicaCount: 200"), &["minReplicaCount"]);

@@ -18,24 +18,24 @@ use tokio::time::Instant;
 
 /// What a scripted trigger does when it is read.
 #[derive(Clone, Debug)]
-pub enum Says {
+pub(crate) enum Says {
     Value(f64),
     Error,
     Panic,
     Hang,
 }
 
-pub struct Scripted {
-    pub says: Mutex<Says>,
-    pub reads: Mutex<Vec<Instant>>,
+pub(crate) struct Scripted {
+    pub(crate) says: Mutex<Says>,
+    pub(crate) reads: Mutex<Vec<Instant>>,
 }
 
 impl Scripted {
-    pub fn new(says: Says) -> Arc<Self> {
+    pub(crate) fn new(says: Says) -> Arc<Self> {
         Arc::new(Scripted { says: Mutex::new(says), reads: Mutex::default() })
     }
 
-    pub fn now_says(&self, says: Says) {
+    pub(crate) fn now_says(&self, says: Says) {
         *self.says.lock().unwrap() = says;
     }
 }
@@ -55,10 +55,10 @@ impl Scaler for Scripted {
 }
 
 /// Workloads that do at once what they are told, and remember it with the time since the start.
-pub struct Counted {
+pub(crate) struct Counted {
     began: Instant,
-    pub counts: Mutex<HashMap<TargetId, u32>>,
-    pub changes: Mutex<Vec<(Duration, TargetId, u32)>>,
+    pub(crate) counts: Mutex<HashMap<TargetId, u32>>,
+    pub(crate) changes: Mutex<Vec<(Duration, TargetId, u32)>>,
 }
 
 #[async_trait]
@@ -83,9 +83,9 @@ impl Workloads for Counted {
 
 /// States in memory, and whether saving fails.
 #[derive(Default)]
-pub struct Memory {
-    pub states: Mutex<HashMap<TargetId, SavedState>>,
-    pub full: Mutex<bool>,
+pub(crate) struct Memory {
+    pub(crate) states: Mutex<HashMap<TargetId, SavedState>>,
+    pub(crate) full: Mutex<bool>,
 }
 
 impl StateStore for Memory {
@@ -109,9 +109,9 @@ impl StateStore for Memory {
 
 /// Remembers records and findings.
 #[derive(Default)]
-pub struct Witness {
-    pub records: Mutex<Vec<Arc<Record>>>,
-    pub problems: Mutex<Vec<Option<String>>>,
+pub(crate) struct Witness {
+    pub(crate) records: Mutex<Vec<Arc<Record>>>,
+    pub(crate) problems: Mutex<Vec<Option<String>>>,
 }
 
 impl Sink for Witness {
@@ -124,21 +124,21 @@ impl Sink for Witness {
     }
 }
 
-pub struct Bench {
-    pub runtime: Runtime,
-    pub workloads: Arc<Counted>,
-    pub states: Arc<Memory>,
-    pub witness: Arc<Witness>,
+pub(crate) struct Bench {
+    pub(crate) runtime: Runtime,
+    pub(crate) workloads: Arc<Counted>,
+    pub(crate) states: Arc<Memory>,
+    pub(crate) witness: Arc<Witness>,
     /// Milliseconds by which the wall clock is off.
-    pub jump: Arc<AtomicI64>,
+    pub(crate) jump: Arc<AtomicI64>,
 }
 
 impl Bench {
-    pub fn start() -> Bench {
+    pub(crate) fn start() -> Bench {
         Bench::with(Arc::default())
     }
 
-    pub fn with(states: Arc<Memory>) -> Bench {
+    pub(crate) fn with(states: Arc<Memory>) -> Bench {
         let began = Instant::now();
         let workloads = Arc::new(Counted { began, counts: Mutex::default(), changes: Mutex::default() });
         let witness = Arc::new(Witness::default());
@@ -154,7 +154,7 @@ impl Bench {
         Bench { runtime: Runtime::start(ports, Options::default()), workloads, states, witness, jump }
     }
 
-    pub async fn put(&self, name: &str, policy: Policy, scaler: &Arc<Scripted>) -> TargetId {
+    pub(crate) async fn put(&self, name: &str, policy: Policy, scaler: &Arc<Scripted>) -> TargetId {
         let id = TargetId::new("default", name);
         let mut policy = policy;
         // Each has a source of its own; one that fails closes the circuit for all who share it.
@@ -165,32 +165,32 @@ impl Bench {
         id
     }
 
-    pub fn count(&self, id: &TargetId) -> u32 {
+    pub(crate) fn count(&self, id: &TargetId) -> u32 {
         self.workloads.counts.lock().unwrap().get(id).copied().unwrap_or(0)
     }
 
-    pub fn changes(&self) -> Vec<(u64, u32)> {
+    pub(crate) fn changes(&self) -> Vec<(u64, u32)> {
         let changes = self.workloads.changes.lock().unwrap();
         changes.iter().map(|(at, _, replicas)| (at.as_secs(), *replicas)).collect()
     }
 
-    pub fn stats(&self) -> StatsSnapshot {
+    pub(crate) fn stats(&self) -> StatsSnapshot {
         self.runtime.handle().stats().snapshot()
     }
 
-    pub fn jump(&self, by: Duration, ahead: bool) {
+    pub(crate) fn jump(&self, by: Duration, ahead: bool) {
         let millis = i64::try_from(by.as_millis()).unwrap();
         self.jump.fetch_add(if ahead { millis } else { -millis }, Ordering::Relaxed);
     }
 }
 
 /// Lets so much of the paused time pass.
-pub async fn pass(seconds: u64) {
+pub(crate) async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
 /// Ten a replica, polled each five seconds, 0 to 10 replicas, cooldown 60 s, no stabilization.
-pub fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     let mut behavior = Behavior::api_server_defaults();
     behavior.scale_down.stabilization = Duration::ZERO;
     Policy {
