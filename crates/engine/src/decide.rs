@@ -134,6 +134,7 @@ pub(crate) fn decide(situation: Situation<'_>, judged: &mut Vec<Judged>) -> Verd
 impl Draft<'_> {
     fn run(&mut self) {
         let Situation { policy, workload, .. } = self.situation;
+        self.note_force();
         if let Some(replicas) = policy.pause.at {
             self.verdict.paused = true;
             self.verdict.executor = true;
@@ -316,6 +317,13 @@ impl Draft<'_> {
         self.step(rule, fewest, reason);
     }
 
+    /// Says that nothing but the annotation makes the workload active.
+    fn note_force(&mut self) {
+        if self.situation.policy.force_activation && !self.demand.active_by_itself {
+            self.step(Rule::ForceActivation, self.count, Reason::Forced);
+        }
+    }
+
     /// Says what the cooldown keeps from happening.
     fn note_cooling(&mut self, until: Timestamp) {
         let initial = self.verdict.last_active.is_none();
@@ -338,13 +346,9 @@ impl Draft<'_> {
         if self.count <= cap {
             return;
         }
-        if cap >= fewest {
-            self.step(Rule::UsefulParallelism, cap, Reason::Parallelism { useful });
-        } else if self.count > fewest {
-            self.step(Rule::UsefulParallelism, fewest, Reason::ParallelismBelowMin { useful, min: fewest });
-        } else {
-            let reason = Reason::ParallelismBelowMin { useful, min: fewest };
-            self.step(Rule::Min, self.count, reason);
+        self.step(Rule::UsefulParallelism, cap, Reason::Parallelism { useful });
+        if cap < fewest {
+            self.step(Rule::Min, fewest, Reason::ParallelismBelowMin { useful, min: fewest });
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Demand {
     /// Metrics there are, less those ignored.
     pub(crate) metrics: u32,
     pub(crate) activity: Activity,
+    /// Active without `force-activation`.
+    pub(crate) active_by_itself: bool,
     /// What is active, or else of unknown activity.
     pub(crate) telling: Option<Source>,
     /// The most replicas that the triggers used can keep busy.
@@ -62,6 +64,7 @@ pub(crate) fn weigh(policy: &Policy, judged: &[Judged], composite: Option<&Compo
         first_missing: None,
         metrics: 0,
         activity: Activity::Inactive,
+        active_by_itself: false,
         telling: None,
         useful: Some(0),
         holds: None,
@@ -81,15 +84,17 @@ pub(crate) fn weigh(policy: &Policy, judged: &[Judged], composite: Option<&Compo
             demand.useful = None;
         }
     }
-    let any_used = judged.iter().any(|trigger| trigger.stance == Stance::Fresh);
+    let any_used = judged.iter().any(|trigger| trigger.stance == Stance::Fresh && trigger.proposal.is_some());
     demand.useful = demand.useful.filter(|_| any_used);
     if demand.metrics == 0 {
         demand.activity = Activity::Unknown;
     }
-    if demand.activity == Activity::Unknown && knowledge::zero_fallback_deactivates(policy) {
+    let unread = judged.iter().any(|trigger| trigger.unread);
+    if demand.activity == Activity::Unknown && !unread && knowledge::zero_fallback_deactivates(policy) {
         demand.activity = Activity::Inactive;
     }
-    if policy.force_activation {
+    demand.active_by_itself = demand.activity == Activity::Active;
+    if policy.force_activation && !demand.active_by_itself {
         demand.activity = Activity::Active;
         demand.telling = None;
     }
@@ -179,7 +184,7 @@ pub(crate) fn compose(
     }
     match run(&formula.formula, named()) {
         Ok(Some(value)) => {
-            let metric = value.max(0.0);
+            let metric = hpa::carried(value.max(0.0));
             let proposal = hpa::propose(formula.target, metric, None, workload, tolerances, Compat::default());
             let active = value > formula.activation;
             Composite {

@@ -172,6 +172,9 @@ fn write_reading(reading: &ReadingRecord, formula: bool, out: &mut String) -> fm
             writeln!(out, "    {}", on_failure(reading.on_failure))?;
         }
         None if reading.value.is_none() => writeln!(out, "    it was not read yet")?,
+        None if reading.wanted.is_none() && matches!(reading.target, MetricTarget::Value(_)) && !formula => {
+            writeln!(out, "    it is measured by ready pods, and there is no pod at all")?;
+        }
         None => {}
     }
     for note in reading.figures.iter().flat_map(|figures| &figures.notes) {

@@ -19,8 +19,8 @@ pub struct Trace {
     pub samples: Vec<Sample>,
     /// Every decision, in order.
     pub records: Vec<Arc<Record>>,
-    /// What the checker found, with the sequence number of the record.
-    pub findings: Vec<(u64, Finding)>,
+    /// What the checker found, with the record's place in `records`.
+    pub findings: Vec<(usize, Finding)>,
     /// Changes of the replicas, as (time into the run, from, to), by whomever.
     pub changes: Vec<(Duration, u32, u32)>,
     /// Things that should not have happened and are not in a record: a change nobody commanded, a tick that changed

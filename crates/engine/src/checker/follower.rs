@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Finding, Findings, SEQUENCE, STABILIZATION, UNRECORDED, WINDOW, check, window};
 use crate::event::{Recommendation, ScaleEvent};
 use crate::policy::{Policy, TargetId};
-use crate::record::{Cause, Outcome, Record, Rule};
+use crate::record::{Cause, Outcome, Record, Rule, Step};
 use crate::time::Timestamp;
 
 /// Follows one target from record to record and finds what no single record shows.
@@ -103,9 +103,15 @@ impl Follower {
 
     fn windows(&mut self, record: &Record, policy: &Policy, findings: &mut Findings) {
         let Some(workload) = record.workload else { return };
+        if matches!(record.cause, Cause::ScaleFinished { error: Some(_) }) {
+            self.changes.pop_back();
+        }
         let period = window::longest_period(policy);
         while self.changes.front().is_some_and(|old| old.at + period <= record.at) {
             self.changes.pop_front();
+        }
+        if record.result != Outcome::Scaled {
+            return;
         }
         let (current, desired) = (workload.replicas, record.desired_replicas);
         if desired > current && !jumps_out(record) {
@@ -125,7 +131,7 @@ impl Follower {
                 format!("{floor} replicas were recommended within the window, the record goes down to {desired}")
             });
         }
-        if record.result == Outcome::Scaled {
+        if counts(record) {
             self.changes.push_back(ScaleEvent { at: record.at, from: current, to: desired });
         }
     }
@@ -139,6 +145,18 @@ impl Follower {
         let counts = [current.or(self.last.as_ref().and_then(|last| last.counts[0])), asked];
         self.last = Some(Last { target: record.target.clone(), sequence: record.sequence, at: record.at, counts });
     }
+}
+
+/// Whether a change counts towards the policies' periods. What takes a workload from or to zero or idle does not: in
+/// Kubernetes that is not the HorizontalPodAutoscaler's doing, so it does not see it.
+fn counts(record: &Record) -> bool {
+    let current = record.workload.map_or(0, |workload| workload.replicas);
+    let executors = [Rule::Activation, Rule::ForceActivation, Rule::Idle, Rule::Paused, Rule::RestoreOriginal];
+    let by_executor = |step: &Step| {
+        let rescued = step.rule == Rule::Min && record.limits.idle.is_none() && current < record.limits.min;
+        step.from != step.to && (rescued || executors.contains(&step.rule))
+    };
+    current > 0 && record.desired_replicas > 0 && !record.steps.iter().any(by_executor)
 }
 
 /// What the metrics ask for, unless too little is known to scale in.

@@ -108,7 +108,9 @@ fn above_useful(view: &View<'_>, findings: &mut Findings) {
     let raising = [Rule::Min, Rule::Fallback, Rule::Activation, Rule::ForceActivation, Rule::Idle];
     let set_by_user = view.has(USERS_WORD)
         || view.record.steps.iter().any(|step| raising.contains(&step.rule) && step.to >= view.desired);
-    findings.require(set_by_user || (!rises && view.has(HOLDING)), USEFUL, || {
+    // What is not known might keep more busy, so it may keep what is there.
+    let lacking = view.record.readings.iter().any(unknown);
+    findings.require(set_by_user || (!rises && (lacking || view.has(HOLDING))), USEFUL, || {
         format!("{} replicas are more than the {useful} that the sources can keep busy", view.desired)
     });
 }

@@ -53,7 +53,7 @@ fn knowledge(reading: &ReadingRecord, findings: &mut Findings) {
             format!("trigger {} is not known and yet active", reading.trigger)
         });
     }
-    findings.require(!reading.fallback || reading.failures > 0, ERROR_VALUE, || {
+    findings.require(!reading.fallback || reading.failures > 0 || reading.error.is_some(), ERROR_VALUE, || {
         format!("a fallback stands in for trigger {}, which has not failed", reading.trigger)
     });
 }
@@ -95,13 +95,12 @@ fn active(record: &Record, findings: &mut Findings) {
         findings.require(record.active, ACTIVE, || "forced to be active, and the record says inactive".to_owned());
         return;
     }
-    let fallback = record.readings.iter().any(|reading| reading.fallback);
     let expected = match &record.formula {
-        Some(formula) => formula.value.is_some_and(|value| value > formula.activation) || fallback,
+        Some(formula) if formula.fallback => return,
+        Some(formula) => formula.value.is_some_and(|value| value > formula.activation),
         None => record.readings.iter().any(|reading| reading.active),
     };
-    let excused = expected && record.formula.is_some() && fallback;
-    findings.require(record.active == expected || excused, ACTIVE, || {
+    findings.require(record.active == expected, ACTIVE, || {
         format!("the workload is said to be {}, its triggers say otherwise", activity(record.active))
     });
 }

@@ -2,6 +2,9 @@
 //!
 //! One seed again: `TIDEGATE_SIM_SEEDS=17..18 cargo test -p tidegate-sim storms`.
 
+use std::sync::Arc;
+
+use tidegate_engine::{Outcome, Record};
 use tidegate_sim::{Scenario, Trace, run};
 
 use crate::random::draw;
@@ -16,10 +19,10 @@ fn seeds() -> std::ops::Range<u64> {
 fn faults(scenario: &Scenario, trace: &Trace) -> Vec<String> {
     let mut kinds = Vec::new();
     let mut faults = Vec::new();
-    for (sequence, finding) in &trace.findings {
+    for (place, finding) in &trace.findings {
         if !kinds.contains(&finding.promise) {
             kinds.push(finding.promise);
-            faults.push(format!("record {sequence}: {finding}"));
+            faults.push(format!("{finding}\n{}", around(scenario, trace, *place)));
         }
     }
     faults.extend(trace.faults.iter().take(2).cloned());
@@ -32,6 +35,33 @@ fn faults(scenario: &Scenario, trace: &Trace) -> Vec<String> {
         faults.push("no decision in all the time".to_owned());
     }
     faults
+}
+
+/// What led to a record: the last ones that did or wanted something, and itself; what disturbed the run before it; and
+/// the behaviour.
+fn around(scenario: &Scenario, trace: &Trace, place: usize) -> String {
+    let line = |record: &Arc<Record>| {
+        let steps: Vec<String> =
+            record.steps.iter().map(|step| format!("{} {}→{}", step.rule, step.from, step.to)).collect();
+        let (at, cause, result) = (record.at, &record.cause, record.result);
+        format!("    {} {at} {cause:?} {result:?}: {}", record.sequence, steps.join(", "))
+    };
+    let telling = |record: &&Arc<Record>| !matches!(record.result, Outcome::Unchanged | Outcome::Held);
+    let mut told: Vec<String> = trace.records[..place].iter().rev().filter(telling).take(4).map(line).collect();
+    told.reverse();
+    told.push(line(&trace.records[place]));
+    let mut disturbances: Vec<_> = scenario.disturbances.iter().collect();
+    disturbances.sort_by_key(|planned| planned.after);
+    for planned in disturbances {
+        let what = format!("{:?}", planned.what);
+        told.push(format!(
+            "    disturbed at {}: {}",
+            scenario.start + planned.after,
+            what.chars().take(60).collect::<String>()
+        ));
+    }
+    told.push(format!("    {:?}", scenario.policy.behavior));
+    told.join("\n")
 }
 
 #[test]
