@@ -215,10 +215,10 @@ impl ClientContext for Context {
         tracing::debug!(target: "rdkafka", %error, reason);
         // That all brokers are down follows every other error and explains none.
         let vague = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
-        if let Ok(mut last) = self.errors.lock() {
-            if !(vague && last.is_some()) {
-                *last = Some(reason.to_owned());
-            }
+        if let Ok(mut last) = self.errors.lock()
+            && !(vague && last.is_some())
+        {
+            *last = Some(reason.to_owned());
         }
     }
 
