@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::event::Recommendation;
 use crate::policy::Policy;
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
 
 /// The HPA's scale-in window where no behaviour is given.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(300);
@@ -111,6 +111,14 @@ impl History {
         Stabilized { replicas, bound_by: Some((bound, window)), until }
     }
 
+    /// Whether a recommendation of `wanted` ends a time in which the highest of all was asked for; from here on the window
+    /// depends on when that was.
+    pub(crate) fn ends_peak(&self, wanted: u32) -> bool {
+        self.kept
+            .last()
+            .is_some_and(|last| last.replicas > wanted && self.kept.iter().all(|past| past.replicas <= last.replicas))
+    }
+
     /// Keeps a recommendation. One of the same instant is replaced.
     pub(crate) fn add(&mut self, windows: Windows, wanted: u32, now: Timestamp) {
         if let Some((at, before)) = self.newest.filter(|(at, _)| *at == now) {
@@ -164,6 +172,14 @@ impl History {
             Some((_, before)) if index == last => before.map(|at| Recommendation { at, ..*past }),
             _ => Some(*past),
         })
+    }
+}
+
+impl ShiftBack for History {
+    fn shift_back(&mut self, by: Duration) {
+        self.kept.shift_back(by);
+        // Nothing was added in this instant of the new time.
+        self.newest = None;
     }
 }
 

@@ -171,11 +171,15 @@ impl Metric {
 
     /// Whether the metric by itself asks for `count`, whatever its source keeps busy.
     fn asks_for(&self, count: u32) -> bool {
-        self.stays_at(count) || self.counts().contains(&count)
+        self.stays_at(count) || self.counts().contains(&held(count))
     }
 
+    /// The value as a multiple of the target, both in thousandths: the external metrics API carries nothing finer. A
+    /// target below that is taken as it is.
     fn per_target(&self) -> f64 {
-        self.value.max(0.0) / self.target.amount()
+        let (value, target) = (self.value.max(0.0), self.target.amount());
+        let thousandths = (target * 1000.0).round();
+        if thousandths < 1.0 { value / target } else { (value * 1000.0).round() / thousandths }
     }
 
     fn counts(&self) -> [u32; 2] {
@@ -200,7 +204,7 @@ impl Metric {
 
     /// Whether `recorded` is `count`, or `count` cut to what the source can keep busy.
     fn is_cut_to(&self, count: u32, recorded: u32) -> bool {
-        recorded == count || self.parallelism.is_some_and(|most| recorded == count.min(most))
+        held(recorded) == count || self.parallelism.is_some_and(|most| recorded == count.min(most))
     }
 }
 
@@ -211,10 +215,15 @@ fn ceilings(exact: f64) -> [u32; 2] {
     [clamp(exact.ceil()), clamp(if (exact - exact.round()).abs() <= slack { exact.round() } else { exact.ceil() })]
 }
 
-/// The nearest count; what is beyond all counts is the largest one that Kubernetes can hold, 2³¹ − 1.
+/// The nearest count.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float is cast saturating")]
 fn clamp(count: f64) -> u32 {
-    (count as u32).min(u32::MAX >> 1)
+    held(count as u32)
+}
+
+/// What is beyond all counts is the largest one that Kubernetes can hold, 2³¹ − 1.
+fn held(count: u32) -> u32 {
+    count.min(u32::MAX >> 1)
 }
 
 fn follow(record: &Record, workload: Workload, from: u32, step: &Step) -> Result<u32, RecomputeError> {

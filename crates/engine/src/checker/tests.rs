@@ -158,7 +158,6 @@ const BREAKS: &[Break] = &[
             error: None,
             target: MetricTarget::AverageValue(1.0),
             activation: 0.0,
-            fallback: false,
             wanted: Some(0),
             fallback: false,
         });

@@ -64,13 +64,26 @@ impl<'a> Bench<'a> {
         self.observe();
     }
 
-    /// The process ends, and another begins with what was saved.
+    /// The process ends in order, and another begins with what it left behind.
     pub(crate) fn restart(&mut self) {
-        self.engine = Engine::new();
-        self.wake = None;
+        let saved = self.engine.saved_state(&self.target);
+        self.again_with(saved.unwrap_or_default());
+    }
+
+    /// The process is killed, and another begins with what was saved last and the number of the last record.
+    pub(crate) fn kill(&mut self) {
         let last = self.records.last().map_or(0, |record| record.sequence);
         let saved = self.saved.clone().unwrap_or_default();
-        self.begin(Some(SavedState { sequence: saved.sequence.max(last), ..saved }));
+        // What it did not save of its windows is gone.
+        self.follower.forget();
+        self.again_with(SavedState { sequence: saved.sequence.max(last), ..saved });
+    }
+
+    fn again_with(&mut self, saved: SavedState) {
+        let saved = serde_json::from_str(&serde_json::to_string(&saved).unwrap()).unwrap();
+        self.engine = Engine::new();
+        self.wake = None;
+        self.begin(Some(saved));
     }
 
     /// Lets `span` pass, waking the engine whenever it asked for it.

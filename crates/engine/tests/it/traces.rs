@@ -105,6 +105,8 @@ proptest! {
         for _ in 0..3 {
             bench.restart();
             bench.pass(seconds(400));
+            bench.kill();
+            bench.pass(seconds(400));
         }
         prop_assert_eq!(path, bench.path.clone());
         prop_assert_eq!(&bench.faults, &Vec::<String>::new());

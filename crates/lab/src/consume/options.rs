@@ -17,7 +17,7 @@ pub struct ConsumeOptions {
     pub group: String,
     /// How fast it works.
     pub speed: Speed,
-    /// From the first assignment to the first record, as a program that has caches to fill.
+    /// From the start to joining the group, as a program that loads first.
     pub warm_up: Duration,
     /// Records that fail. `None`: none does.
     pub failing: Option<Failing>,

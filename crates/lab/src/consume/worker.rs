@@ -38,6 +38,10 @@ pub(super) async fn run(options: ConsumeOptions, stop: CancellationToken) -> Res
         }
         None => None,
     };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(options.warm_up) => {}
+    }
     let mut outcome = join(&options, &figures, &events, &stop).await;
     if matches!(outcome, Ok(Ended::NoBrokerAssignment)) {
         tracing::info!("this broker does not assign partitions itself; the group's members do");
@@ -193,10 +197,6 @@ impl Loop<'_> {
             };
             if handled == 0 {
                 self.first(&message);
-                tokio::select! {
-                    () = self.stop.cancelled() => return Ok(Ended::Done),
-                    () = tokio::time::sleep(self.options.warm_up) => {}
-                }
             }
             handled += 1;
             if !self.work(&message, &mut pace, origin).await {

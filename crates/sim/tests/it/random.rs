@@ -195,7 +195,8 @@ impl Dice<'_> {
 
     fn disturbance(&mut self, triggers: usize) -> Disturbance {
         match self.between(0, 9) {
-            0 | 1 => Disturbance::Restart,
+            0 => Disturbance::Restart,
+            1 => Disturbance::Killed,
             2 => Disturbance::Amnesia,
             3 => Disturbance::ClockJump(i64::from(self.count(0, 7_200_000)) - 3_600_000),
             4 => Disturbance::ScaledByOther(self.count(0, 30)),
