@@ -106,7 +106,9 @@ fn above_useful(view: &View<'_>, findings: &mut Findings) {
     }
     let rises = view.desired > view.current;
     let raising = [Rule::Min, Rule::Fallback, Rule::Activation, Rule::ForceActivation, Rule::Idle];
-    let set_by_user = view.has(USERS_WORD)
+    let at_minimum = view.desired <= view.record.limits.min.max(1) && view.has(&[Rule::UsefulParallelism]);
+    let set_by_user = at_minimum
+        || view.has(USERS_WORD)
         || view.record.steps.iter().any(|step| raising.contains(&step.rule) && step.to >= view.desired);
     // What is not known might keep more busy, so it may keep what is there.
     let lacking = view.record.readings.iter().any(unknown);
