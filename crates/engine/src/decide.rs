@@ -346,13 +346,9 @@ impl Draft<'_> {
         if self.count <= cap {
             return;
         }
-        if cap >= fewest {
-            self.step(Rule::UsefulParallelism, cap, Reason::Parallelism { useful });
-        } else if self.count > fewest {
-            self.step(Rule::UsefulParallelism, fewest, Reason::ParallelismBelowMin { useful, min: fewest });
-        } else {
-            let reason = Reason::ParallelismBelowMin { useful, min: fewest };
-            self.step(Rule::Min, self.count, reason);
+        self.step(Rule::UsefulParallelism, cap, Reason::Parallelism { useful });
+        if cap < fewest {
+            self.step(Rule::Min, fewest, Reason::ParallelismBelowMin { useful, min: fewest });
         }
     }
 

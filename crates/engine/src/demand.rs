@@ -89,7 +89,8 @@ pub(crate) fn weigh(policy: &Policy, judged: &[Judged], composite: Option<&Compo
     if demand.metrics == 0 {
         demand.activity = Activity::Unknown;
     }
-    if demand.activity == Activity::Unknown && knowledge::zero_fallback_deactivates(policy) {
+    let unread = judged.iter().any(|trigger| trigger.unread);
+    if demand.activity == Activity::Unknown && !unread && knowledge::zero_fallback_deactivates(policy) {
         demand.activity = Activity::Inactive;
     }
     demand.active_by_itself = demand.activity == Activity::Active;

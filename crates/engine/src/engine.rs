@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::event::{Command, Event, SavedState};
 use crate::knowledge::Judged;
@@ -12,7 +13,10 @@ use crate::record::Cause;
 use crate::recorder::Names;
 use crate::schedule::{self, Breaker, Source};
 use crate::target::{Context, Target};
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
+
+/// From this on an earlier time means that the clock was set back.
+const SET_BACK: Duration = Duration::from_secs(1);
 
 /// Decides for any number of targets. See the crate's documentation.
 #[derive(Debug, Default)]
@@ -26,6 +30,8 @@ pub struct Engine {
     /// When each target has something to do.
     timers: BTreeSet<(Timestamp, usize)>,
     wakes: Vec<Option<Timestamp>>,
+    /// The time of the latest event.
+    last: Option<Timestamp>,
     /// What the driver was last told.
     told: Option<Timestamp>,
     judged: Vec<Judged>,
@@ -50,6 +56,7 @@ impl Engine {
 
     /// As [`Engine::handle`], with the commands appended to a list of the caller's.
     pub fn handle_into(&mut self, event: Event, now: Timestamp, commands: &mut Vec<Command>) {
+        let now = self.steady(now);
         match event {
             Event::PolicyChanged { target, policy, restored } => self.put(target, policy, restored, now, commands),
             Event::TargetRemoved { target } => self.remove(&target, now, commands),
@@ -89,6 +96,29 @@ impl Engine {
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// The time to go by. Events of several threads may be a little out of order; a clock that was really set back takes
+    /// everything that is kept back with it, so that every age and every wait stays what it was.
+    fn steady(&mut self, now: Timestamp) -> Timestamp {
+        let back = self.last.map_or(Duration::ZERO, |last| last.since(now));
+        if back.is_zero() {
+            self.last = Some(now);
+            return now;
+        }
+        if back < SET_BACK {
+            return now + back;
+        }
+        self.last = Some(now);
+        self.told = None;
+        self.timers.clear();
+        self.sources.values_mut().for_each(|source| source.shift_back(back));
+        for place in 0..self.targets.len() {
+            self.targets[place].shift_back(back);
+            self.wakes[place] = None;
+            self.set_timer(place);
+        }
+        now
     }
 
     fn put(

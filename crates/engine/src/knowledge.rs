@@ -14,7 +14,7 @@ use crate::event::Workload;
 use crate::hpa::{self, Proposal, Tolerances};
 use crate::policy::{FailurePolicy, Fallback, FallbackBehavior, MetricTarget, Policy, TriggerPolicy};
 use crate::reading::{ReadError, Reading};
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
 
 /// The last word of a trigger's source.
 #[derive(Clone, Debug)]
@@ -58,6 +58,15 @@ impl Knowledge {
                 self.failures = self.failures.saturating_add(1);
                 self.latest = Latest::Failed(error);
             }
+        }
+    }
+}
+
+impl ShiftBack for Knowledge {
+    fn shift_back(&mut self, by: Duration) {
+        if let Latest::Known(reading, arrived) = &mut self.latest {
+            reading.at.shift_back(by);
+            arrived.shift_back(by);
         }
     }
 }
@@ -129,6 +138,7 @@ pub(crate) struct Judged {
     pub(crate) activity: Activity,
     pub(crate) proposal: Option<Proposal>,
     pub(crate) stale: bool,
+    pub(crate) unread: bool,
 }
 
 impl Judged {
@@ -194,8 +204,12 @@ pub(crate) fn judge(
             activity: fallback_activity(policy, replicas),
             proposal: Some(hpa::propose_fallback(trigger.target, replicas, workload, tolerances)),
             stale,
+            unread: false,
         },
-        _ => Judged { stance, value: None, activity: Activity::Unknown, proposal: None, stale },
+        _ => {
+            let unread = matches!(knowledge.latest, Latest::Unread);
+            Judged { stance, value: None, activity: Activity::Unknown, proposal: None, stale, unread }
+        }
     }
 }
 
@@ -215,6 +229,7 @@ fn fresh(
         activity: if active { Activity::Active } else { Activity::Inactive },
         proposal: proposal.ok(),
         stale: false,
+        unread: false,
     }
 }
 

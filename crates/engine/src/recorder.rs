@@ -100,8 +100,14 @@ pub(crate) fn bare(target: &Target, context: &Context<'_>, cause: Cause, steps: 
     let last = steps.last();
     let workload = if result == Outcome::Held { None } else { target.last_known() };
     let triggers = target.policy.triggers.iter().zip(&target.knowledge);
-    let unused =
-        Judged { stance: Stance::Ignored, value: None, activity: Activity::Unknown, proposal: None, stale: false };
+    let unused = Judged {
+        stance: Stance::Ignored,
+        value: None,
+        activity: Activity::Unknown,
+        proposal: None,
+        stale: false,
+        unread: false,
+    };
     Record {
         format: context.names.format.clone(),
         sequence: target.sequence(),

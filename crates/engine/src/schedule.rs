@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use crate::reading::{ReadError, ReadErrorKind};
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
 
 /// With more targets than this, first reads are spread.
 pub(crate) const CROWD: usize = 20;
@@ -127,6 +127,20 @@ impl Breaker {
     pub(crate) fn refusal(&self) -> ReadError {
         let ReadError { kind, message } = &self.error;
         ReadError::new(*kind, format!("not asked again before {}: {message}", self.probe_at))
+    }
+}
+
+impl ShiftBack for Breaker {
+    fn shift_back(&mut self, by: Duration) {
+        self.probe_at.shift_back(by);
+        self.probing_until.shift_back(by);
+    }
+}
+
+impl ShiftBack for Source {
+    fn shift_back(&mut self, by: Duration) {
+        self.answered.shift_back(by);
+        self.breaker.shift_back(by);
     }
 }
 
