@@ -125,9 +125,11 @@ fn below_busy(view: &View<'_>, busy: u32, findings: &mut Findings) {
     );
 }
 
-/// Whether the decision lacks this trigger's value: no value, nothing that stands in, and not to be left out.
+/// Whether the decision lacks this trigger's value: no value, nothing that stands in, and not to be left out. What was
+/// not read yet has not failed, so nobody asked to leave it out.
 fn unknown(reading: &ReadingRecord) -> bool {
-    reading.value.is_none() && !reading.fallback && reading.on_failure != FailurePolicy::Ignore
+    let left_out = reading.on_failure == FailurePolicy::Ignore && reading.error.is_some();
+    reading.value.is_none() && !reading.fallback && !left_out
 }
 
 fn missing(view: &View<'_>, findings: &mut Findings) {

@@ -127,10 +127,12 @@ impl<'a> Bench<'a> {
     }
 
     /// What an engine that was restarted just now would decide on a reading: the case made of what is saved. For one
-    /// trigger only, since readings are not saved.
+    /// trigger only, since readings are not saved; and not within the instant of another decision, of which only the
+    /// engine that made it knows that the later stands for both.
     fn twin(&self, event: &Event) -> Option<Record> {
         let Event::ReadingArrived { outcome, .. } = event else { return None };
-        if self.policy.triggers.len() != 1 {
+        let same_instant = self.records.last().is_some_and(|last| last.at == NOW + self.now);
+        if self.policy.triggers.len() != 1 || same_instant {
             return None;
         }
         let case = Case {
