@@ -346,10 +346,10 @@ impl Target {
         if matches!(self.change, Change::Failed { retry_at } if retry_at <= context.now) {
             self.change = Change::None;
         }
-        match self.observed.clone() {
+        match &self.observed {
             Observed::Never => {}
-            Observed::Known(workload) => self.decide_for(workload, cause, context),
-            Observed::Unknown(error, last) => self.hold_blind(&error, last, cause, context),
+            Observed::Known(workload) => self.decide_for(*workload, cause, context),
+            Observed::Unknown(error, last) => self.hold_blind(&error.clone(), *last, cause, context),
         }
     }
 
@@ -387,7 +387,7 @@ impl Target {
         self.decide_at = verdict.next.map(|(at, _)| at);
         self.stale_at = verdict.stale_at;
         self.remember(&verdict, now);
-        let record = recorder::full(self, context, &verdict, workload, cause, outcome);
+        let record = recorder::full(self, context, &mut verdict, workload, cause, outcome);
         context.commands.push(Command::Emit(Arc::new(record)));
         if outcome == Outcome::Scaled {
             self.command(&verdict, workload.replicas, context);
