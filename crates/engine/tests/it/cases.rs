@@ -120,7 +120,7 @@ fn on_failure() -> impl Strategy<Value = FailurePolicy> {
 
 fn trigger_policy() -> impl Strategy<Value = TriggerPolicy> {
     let activation = prop_oneof![3 => Just(0.0), 1 => 0.0..200.0_f64];
-    (metric_target(), activation, 1..120_u64, 0..4_u64, on_failure()).prop_map(
+    (metric_target(), activation, 5..120_u64, 0..4_u64, on_failure()).prop_map(
         |(target, activation, interval, source, on_failure)| TriggerPolicy {
             activation,
             polling_interval: seconds(interval),
