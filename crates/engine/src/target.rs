@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::behavior;
-use crate::event::{Command, Recommendation, SavedState, ScaleEvent, Workload};
+use crate::event::{Command, SavedState, ScaleEvent, Workload};
 use crate::knowledge::{Judged, Knowledge, read_timeout};
 use crate::plan::Plan;
 use crate::policy::{Mode, Policy, TargetId};
@@ -401,7 +401,7 @@ impl Target {
 
     fn outcome(&self, verdict: &crate::decide::Verdict, current: u32, now: Timestamp) -> Outcome {
         let elsewhere = matches!(self.change, Change::InFlight { to, .. } if to != verdict.desired);
-        if verdict.desired == current && !(elsewhere && !verdict.held) {
+        if verdict.desired == current && (!elsewhere || verdict.held) {
             return match (verdict.paused, verdict.held) {
                 (true, _) => Outcome::Paused,
                 (false, true) => Outcome::Held,
@@ -478,7 +478,7 @@ impl Target {
         SavedState {
             original_replicas: self.original,
             last_active: self.last_active,
-            recommendations: self.history.as_slice().iter().copied().collect::<Vec<Recommendation>>(),
+            recommendations: self.history.as_slice().to_vec(),
             scaled,
             failures: self.knowledge.iter().map(|known| known.failures).collect(),
             sequence: self.sequence,
