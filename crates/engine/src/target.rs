@@ -1,5 +1,7 @@
 //! One target: what is known of it, what is under way, and what happens when.
 
+mod changes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -215,72 +217,6 @@ impl Target {
             self.scaled.retain(|past| past.at > cutoff);
             self.scaled.push(event);
         }
-    }
-
-    /// Takes the answer to a change.
-    pub(crate) fn finish_change(&mut self, answered: u64, outcome: Result<(), ReadError>, context: &mut Context<'_>) {
-        let Change::InFlight { change, from, to, at, executor, outdated, seen } = self.change.clone() else { return };
-        if change != answered {
-            return;
-        }
-        match outcome {
-            Ok(()) => {
-                self.change = Change::None;
-                self.change_failures = 0;
-                if let Observed::Known(workload) = &mut self.observed {
-                    *workload = Workload { replicas: to, ..*workload };
-                }
-                if !executor {
-                    self.remember_move(ScaleEvent { at, from, to });
-                }
-                self.save_now = true;
-                if outdated && !self.leaving {
-                    self.decide(Cause::ScaleFinished { error: None }, context);
-                }
-            }
-            Err(error) => self.change_failed(error, seen, context),
-        }
-    }
-
-    fn change_failed(&mut self, error: ReadError, seen: Option<Workload>, context: &mut Context<'_>) {
-        self.change_failures = self.change_failures.saturating_add(1);
-        let retry_at = context.now + schedule::retry_pause(self.change_failures, self.seed);
-        self.change = Change::Failed { retry_at };
-        if let (Observed::Known(workload), Some(seen)) = (&mut self.observed, seen) {
-            *workload = seen;
-        }
-        if !self.leaving {
-            self.decide(Cause::ScaleFinished { error: Some(error) }, context);
-        }
-    }
-
-    /// Puts the original count back if asked to. Whether it may be forgotten now.
-    pub(crate) fn leave(&mut self, context: &mut Context<'_>) -> bool {
-        self.leaving = true;
-        if matches!(self.change, Change::InFlight { .. }) && self.policy.restore_original {
-            return false;
-        }
-        let (Some(original), Some(workload)) = (self.original, self.last_known()) else { return true };
-        if !self.policy.restore_original || workload.replicas == original {
-            return true;
-        }
-        self.sequence += 1;
-        let advised = self.policy.mode == Mode::Shadow;
-        let reason = Reason::Original { replicas: original };
-        let step = Step { rule: Rule::RestoreOriginal, from: workload.replicas, to: original, reason };
-        let record = recorder::bare(
-            self,
-            context,
-            Cause::Removed,
-            vec![step],
-            if advised { Outcome::Advised } else { Outcome::Scaled },
-        );
-        context.commands.push(Command::Emit(Arc::new(record)));
-        if !advised {
-            let target = self.id.clone();
-            context.commands.push(Command::SetReplicas { target, replicas: original, change: self.sequence });
-        }
-        true
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
