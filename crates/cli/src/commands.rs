@@ -50,6 +50,7 @@ fn dispatch(command: Command) -> Done {
         Command::Up(args) => up::run(args),
         Command::Lag(args) => lag::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Decide(args) => decide::run(&args),
         _ => Ok(()),
     }
 }

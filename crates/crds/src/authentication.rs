@@ -40,8 +40,17 @@ pub fn trigger_sources(
     let deployment = find_deployment(objects, object);
     let mut sources = TriggerSources::default();
     let mut problems = Vec::new();
+    let container = target.env_source_container_name.as_deref().filter(|name| !name.is_empty());
     if let Some(deployment) = &deployment {
-        match env::for_triggers(deployment, target.env_source_container_name.as_deref(), configs) {
+        let known: Vec<&str> =
+            env::containers(deployment.value).iter().map(|container| container.name.as_str()).collect();
+        if let Some(name) = container.filter(|name| !known.contains(name)) {
+            let advice = suggestion(name, &known);
+            let message = format!("{} has no container named {name:?}; {advice}", deployment.source.object);
+            let field = "spec.scaleTargetRef.envSourceContainerName";
+            return Err(vec![object.source.error(field, message.trim_end_matches("; "))]);
+        }
+        match env::for_triggers(deployment, container, configs) {
             Ok(env) => sources.env = env,
             Err(found) => problems.extend(found),
         }
@@ -180,14 +189,12 @@ impl Reader<'_> {
             let base = format!("spec.{word}[{index}]");
             let Some(data) = self.configs.get(kind, self.namespace, &reference.name) else {
                 let field = format!("{base}.name");
-                self.problems.push(env::missing_object(
-                    self.source,
-                    &field,
-                    kind,
-                    self.namespace,
-                    &reference.name,
-                    self.configs,
-                ));
+                let mut problem =
+                    env::missing_object(self.source, &field, kind, self.namespace, &reference.name, self.configs);
+                if self.source.object.starts_with("Cluster") {
+                    problem.message.push_str("; the kind for the whole cluster reads this namespace and no other");
+                }
+                self.problems.push(problem);
                 continue;
             };
             match data.get(&reference.key) {

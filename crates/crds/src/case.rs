@@ -105,10 +105,10 @@ pub fn resolve(case: &Located<Case>, scaled_object: &ScaledObject) -> Result<Res
         }
     }
     for (name, count) in &case.value.failures {
-        if let Some(index) = readings::index(scaled_object, name, "history.failures", &case.source, &mut problems) {
-            if let Some(slot) = failures.get_mut(index) {
-                *slot = *count;
-            }
+        if let Some(index) = readings::index(scaled_object, name, "history.failures", &case.source, &mut problems)
+            && let Some(slot) = failures.get_mut(index)
+        {
+            *slot = *count;
         }
     }
     resolved.history.failures = failures;

@@ -199,7 +199,7 @@ pub(crate) fn missing_object(
     let kind_name = kind.name();
     let known = configs.names(kind, namespace);
     let advice = match known.is_empty() {
-        true => format!("there is no {kind_name} in namespace {namespace:?} at all"),
+        true => "there is none at all".to_owned(),
         false => suggestion(name, &known),
     };
     source.error(

@@ -20,7 +20,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 pub(crate) fn suggestion(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
         Some(candidate) => format!("did you mean {candidate:?}?"),
-        None if known.len() <= 16 => format!("known are {}", known.join(", ")),
+        None if !known.is_empty() && known.len() <= 16 => format!("known are {}", known.join(", ")),
         None => String::new(),
     }
 }

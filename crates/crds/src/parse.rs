@@ -286,11 +286,11 @@ fn check_name(root: &Node, source: &Source, problems: &mut Vec<Problem>) {
         None if metadata.is_none_or(Node::is_null) => {}
         None => problems.push(source.mismatch("metadata.name", "nothing", "a name")),
     }
-    if let Some(namespace) = part("namespace").filter(|namespace| !namespace.is_empty()) {
-        if !is_dns_subdomain(namespace) || namespace.contains('.') || namespace.len() > 63 {
-            let rule = "lower-case letters, digits and - only, at most 63 characters";
-            problems.push(source.mismatch("metadata.namespace", format!("{namespace:?}"), rule));
-        }
+    if let Some(namespace) = part("namespace").filter(|namespace| !namespace.is_empty())
+        && (!is_dns_subdomain(namespace) || namespace.contains('.') || namespace.len() > 63)
+    {
+        let rule = "lower-case letters, digits and - only, at most 63 characters";
+        problems.push(source.mismatch("metadata.namespace", format!("{namespace:?}"), rule));
     }
 }
 

@@ -92,11 +92,11 @@ fn triggers(object: &Located<&ScaledObject>, problems: &mut Vec<Problem>) {
     let mut names: HashMap<&str, usize> = HashMap::new();
     for (index, trigger) in spec.triggers.iter().enumerate() {
         let base = format!("spec.triggers[{index}]");
-        if let Some(name) = trigger.name.as_deref().filter(|name| !name.is_empty()) {
-            if let Some(first) = names.insert(name, index) {
-                let message = format!("found {name:?} a second time; spec.triggers[{first}] has the same name");
-                problems.push(object.source.error(&format!("{base}.name"), message));
-            }
+        if let Some(name) = trigger.name.as_deref().filter(|name| !name.is_empty())
+            && let Some(first) = names.insert(name, index)
+        {
+            let message = format!("found {name:?} a second time; spec.triggers[{first}] has the same name");
+            problems.push(object.source.error(&format!("{base}.name"), message));
         }
         if trigger.use_cached_metrics && matches!(trigger.kind.as_str(), "cpu" | "memory" | "cron") {
             let message = format!("a trigger of type {} has no cached metrics; remove this", trigger.kind);

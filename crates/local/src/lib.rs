@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod files;
+mod folder;
 pub mod guard;
 pub mod logs;
 mod pods;
@@ -17,6 +18,7 @@ mod signals;
 mod state_dir;
 mod up;
 
+pub use folder::validate;
 pub use guard::GuardCommand;
 pub use progress::{Progress, ProgressKind, Silent};
 pub use signals::{Stops, stop_on_signals};

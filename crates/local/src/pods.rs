@@ -5,11 +5,11 @@
 
 mod backoff;
 mod container;
-mod environment;
 mod manager;
 mod plan;
 mod pod;
 mod probe;
+mod program;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use backoff::RestartDelays;
 pub(crate) use template::{
-    ContainerTemplate, DeploymentKey, DeploymentSpec, EnvValue, PodTemplate, Probe, ProbeAction,
+    ContainerTemplate, DeploymentKey, DeploymentSpec, PodIdentity, PodTemplate, Probe, ProbeAction, Variables,
 };
 
 use crate::guard::GuardLink;
@@ -139,13 +139,6 @@ impl Pods {
         let (reply, answer) = oneshot::channel();
         let _ = self.orders.send(Order::Counts { key, reply });
         answer.await.ok().flatten()
-    }
-
-    /// Pods that exist, those being ended among them.
-    pub(crate) async fn alive(&self) -> usize {
-        let (reply, answer) = oneshot::channel();
-        let _ = self.orders.send(Order::Alive { reply });
-        answer.await.unwrap_or(0)
     }
 
     /// Ends all pods within their grace, all at once. Returns when nothing is left.

@@ -1,5 +1,16 @@
 //! `tidegate up`: everything together on one machine.
 
+mod applied;
+mod load;
+mod pod_watch;
+mod records;
+mod run;
+mod sinks;
+mod start;
+mod states;
+mod summary;
+mod workloads;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,7 +37,7 @@ pub struct UpOptions {
     pub report: Option<PathBuf>,
     /// Where the page is served. `None`: 127.0.0.1, a free port.
     pub console: Option<SocketAddr>,
-    /// How long to wait, after the scenario, for the workloads to come to rest.
+    /// How long to wait, after the scenario and on top of cooldowns and windows, for the workloads to come to rest.
     pub settle: Duration,
     /// Who is told what happens.
     pub progress: Arc<dyn Progress>,
@@ -44,7 +55,7 @@ impl UpOptions {
             headless: false,
             report: None,
             console: None,
-            settle: Duration::from_secs(180),
+            settle: Duration::from_secs(60),
             progress,
             guard: GuardCommand::default(),
         }
@@ -109,6 +120,5 @@ pub enum UpError {
 /// When the manifests are wrong, the folder is taken, or a part could not be started. A fault while it runs is shown,
 /// recorded and retried, and is no error of the whole.
 pub async fn up(options: UpOptions, stops: Stops) -> Result<UpSummary, UpError> {
-    let _ = (options, stops);
-    Err(UpError::Start("not yet".to_owned()))
+    start::run(options, stops).await
 }

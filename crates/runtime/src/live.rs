@@ -28,7 +28,7 @@ const OBSERVE_AGAIN_MAX: Duration = Duration::from_secs(30);
 pub(crate) enum Input {
     Put { setup: TargetSetup, restored: Option<SavedState> },
     Scalers { id: TargetId, scalers: Vec<Arc<dyn Scaler>> },
-    Remove { id: TargetId },
+    Remove { id: TargetId, done: oneshot::Sender<()> },
     Observed { id: TargetId, workload: Result<Workload, ReadError> },
     Answered { epoch: u64, id: TargetId, trigger: usize, read: u64, answer: Answer, at: std::time::Instant },
     Changed { epoch: u64, id: TargetId, change: u64, outcome: Result<(), ReadError> },
@@ -38,7 +38,7 @@ pub(crate) enum Input {
 struct Target {
     policy: Arc<Policy>,
     scalers: Vec<Arc<dyn Scaler>>,
-    /// The newest state, from which a replaced engine goes on.
+    /// The newest state that was given to the store.
     state: Option<SavedState>,
     workload: Option<Workload>,
     /// Held while a change is carried out, so that two never cross.
@@ -114,6 +114,12 @@ impl Live {
             }
         };
         self.asking.cancel();
+        let ids: Vec<TargetId> = self.targets.keys().cloned().collect();
+        for id in ids {
+            if let Some(state) = self.engine.saved_state(&id) {
+                self.save(id, state);
+            }
+        }
         self.changes.close();
         if tokio::time::timeout(self.options.shutdown_timeout, self.changes.wait()).await.is_err() {
             tracing::error!("a change of a replica count did not end in time and was given up");
@@ -132,7 +138,7 @@ impl Live {
                     target.scalers = scalers;
                 }
             }
-            Input::Remove { id } => self.remove(&id),
+            Input::Remove { id, done } => self.remove(&id, done),
             Input::Observed { id, workload } => self.observed(id, workload),
             Input::Answered { epoch, id, trigger, read, answer, at } => {
                 if epoch == self.epoch {
@@ -170,8 +176,18 @@ impl Live {
         self.handle(Event::PolicyChanged { target: id, policy, restored });
     }
 
-    fn remove(&mut self, id: &TargetId) {
-        if !self.targets.contains_key(id) {
+    fn remove(&mut self, id: &TargetId, done: oneshot::Sender<()>) {
+        let Some(turn) = self.targets.get(id).map(|target| Arc::clone(&target.changing)) else {
+            let _ = done.send(());
+            return;
+        };
+        if turn.try_lock().is_err() {
+            // The outcome of the change under way comes first; then the original count can be put back.
+            let (inbox, id) = (self.inbox.clone(), id.clone());
+            self.changes.spawn(async move {
+                drop(turn.lock().await);
+                let _ = inbox.send(Input::Remove { id, done }).await;
+            });
             return;
         }
         self.handle(Event::TargetRemoved { target: id.clone() });
@@ -180,6 +196,11 @@ impl Live {
         for sink in &self.ports.sinks {
             sink.target(id, None);
         }
+        // The original count is being put back; whoever removes has to leave the workload in place until it is.
+        self.changes.spawn(async move {
+            drop(turn.lock().await);
+            let _ = done.send(());
+        });
     }
 
     fn observed(&mut self, id: TargetId, workload: Result<Workload, ReadError>) {
@@ -264,8 +285,13 @@ impl Live {
         let turn = self.targets.get(&id).map(|target| Arc::clone(&target.changing)).unwrap_or_default();
         let (workloads, timeout) = (Arc::clone(&self.ports.workloads), self.options.change_timeout);
         let (inbox, epoch, asking) = (self.inbox.clone(), self.epoch, self.asking.clone());
+        // Taken before the task runs, so that the order of changes is the order of commands.
+        let taken = Arc::clone(&turn).try_lock_owned();
         self.changes.spawn(async move {
-            let _turn = turn.lock().await;
+            let _turn = match taken {
+                Ok(taken) => taken,
+                Err(_) => turn.lock_owned().await,
+            };
             let outcome = change_replicas(&*workloads, &id, replicas, record.as_ref(), timeout).await;
             if let Err(error) = &outcome {
                 tracing::warn!(target = %id, replicas, %error, "the replica count could not be changed");
@@ -326,7 +352,7 @@ impl Live {
         let Some(shift) = self.ports.clock.resync() else { return };
         Stats::add(&self.stats.clock_jumps);
         tracing::warn!(shift_ms = shift, "the clock jumped; decisions wait for fresh readings");
-        self.engine = Engine::new();
+        let before = std::mem::take(&mut self.engine);
         self.epoch += 1;
         self.wake = None;
         let ids: Vec<TargetId> = self.targets.keys().cloned().collect();
@@ -337,7 +363,8 @@ impl Live {
                 policy.created = Some(moved(created, shift));
                 target.policy = Arc::new(policy);
             }
-            target.state = target.state.take().map(|state| moved_state(state, shift));
+            let state = before.saved_state(&id).or(target.state.take());
+            target.state = state.map(|state| moved_state(state, shift));
             let (policy, restored, workload) = (Arc::clone(&target.policy), target.state.clone(), target.workload);
             self.handle(Event::PolicyChanged { target: id.clone(), policy, restored });
             if let Some(workload) = workload {

@@ -114,12 +114,15 @@ impl Handle {
         self.send(Input::Scalers { id, scalers }).await
     }
 
-    /// Removes a target. Its original replica count is put back where it asked for that, then its state is forgotten.
+    /// Removes a target and forgets its state. Returns when its original replica count has been put back, where it
+    /// asked for that.
     ///
     /// # Errors
     /// [`Stopped`].
     pub async fn remove(&self, id: TargetId) -> Result<(), Stopped> {
-        self.send(Input::Remove { id }).await
+        let (done, removed) = oneshot::channel();
+        self.send(Input::Remove { id, done }).await?;
+        removed.await.map_err(|_| Stopped)
     }
 
     /// The workload's counts changed.
@@ -156,7 +159,8 @@ impl Handle {
 #[derive(Debug)]
 pub struct Runtime {
     handle: Handle,
-    task: JoinHandle<()>,
+    /// `None` once it was shut down.
+    task: Option<JoinHandle<()>>,
 }
 
 impl Runtime {
@@ -167,7 +171,7 @@ impl Runtime {
         let stats = Arc::new(Stats::default());
         let states = Arc::clone(&ports.states);
         let live = Live::new(ports, options, sender.clone(), Arc::clone(&stats));
-        let task = tokio::spawn(live.run(receiver));
+        let task = Some(tokio::spawn(live.run(receiver)));
         Runtime { handle: Handle { inbox: sender, stats, states }, task }
     }
 
@@ -178,11 +182,12 @@ impl Runtime {
     }
 
     /// Stops deciding, lets changes under way finish, saves every state, and returns. Changes no replica count.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(&mut self) {
+        let Some(task) = self.task.take() else { return };
         let (done, finished) = oneshot::channel();
         if self.handle.send(Input::Shutdown { done }).await.is_ok() {
             let _ = finished.await;
         }
-        let _ = self.task.await;
+        let _ = task.await;
     }
 }

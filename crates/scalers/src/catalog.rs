@@ -6,6 +6,7 @@
 //! the JSON schema, the page, `tidegate scalers list` and the behaviour suite follow from the row.
 
 mod cron;
+mod kafka;
 mod keda;
 mod page;
 mod prometheus;
@@ -29,6 +30,7 @@ use row::row;
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     vec![
         row!(cron::Cron, "catalog/cron.rs", ["cron"]),
+        row!(kafka::Kafka, "catalog/kafka.rs", ["kafka", "apache-kafka"]),
         row!(prometheus::Prometheus, "catalog/prometheus.rs", ["prometheus"]),
     ]
 });
@@ -48,6 +50,21 @@ pub fn find(kind: &str) -> Option<&'static Row> {
 /// KEDA's type names that are not served yet, sorted.
 pub fn not_yet_served() -> impl Iterator<Item = &'static str> {
     keda::KEDA.iter().copied().filter(|kind| find(kind).is_none())
+}
+
+/// What the label `scaler` of KEDA's metrics says for a trigger without a name: `apacheKafkaScaler` for `apache-kafka`.
+#[must_use]
+pub fn label(kind: &str) -> String {
+    let mut label = String::new();
+    for (place, word) in kind.split('-').enumerate() {
+        let mut letters = word.chars();
+        match letters.next() {
+            Some(first) if place > 0 => label.extend(first.to_uppercase()),
+            first => label.extend(first),
+        }
+        label.push_str(letters.as_str());
+    }
+    label + "Scaler"
 }
 
 /// A trigger whose parameters are understood and sound.

@@ -87,7 +87,7 @@ impl<'a> Given<'a> {
         };
         self.present.insert(parameter.name);
         if let Some(advice) = parameter.removed {
-            self.problem(parameter.name, format!("is no longer understood: {advice}"));
+            self.problem(parameter.name, format!("is not accepted: {advice}"));
             return T::absent();
         }
         if let Some(advice) = parameter.deprecated {
@@ -208,3 +208,6 @@ pub(crate) fn source_of(parts: impl Hash) -> u64 {
     parts.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

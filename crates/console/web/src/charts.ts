@@ -265,7 +265,8 @@ export class Charts {
       },
       scales: { x: { time: true, range: () => [this.from, this.to] }, y: { range: (_plot, _min, max) => [0, Math.max(whole ? 2 : 1, (max ?? 0) * 1.12)] } },
       axes: [
-        { show: last, stroke: text, grid, ticks: { show: false }, size: TIME_AXIS, font, space: 70, values: (_plot, splits, _axis, _space, step) => splits.map((at) => timeTick(at, step)) },
+        // All panels have the same upright lines; the last one tells the times.
+        { stroke: text, grid, ticks: { show: false }, size: last ? TIME_AXIS : 0, font, space: 70, values: (_plot, splits, _axis, _space, step) => splits.map((at) => (last ? timeTick(at, step) : "")) },
         {
           stroke: text,
           grid,
@@ -281,7 +282,6 @@ export class Charts {
       bands,
       hooks: {
         draw: [(plot) => this.drawMarks(plot)],
-        drawClear: last ? [] : [(plot) => this.drawGrid(plot)],
         setCursor: [
           (plot) => {
             if (plot === this.panels[0]?.plot) {
@@ -311,43 +311,23 @@ export class Charts {
     }
   }
 
-  /** Upright grid lines in the panels that have no time axis of their own. */
-  private drawGrid(plot: uPlot): void {
-    const below = this.panels.at(-1)?.plot;
-    const splits = (below?.axes[0] as { _splits?: number[] } | undefined)?._splits;
-    if (!splits) {
-      return;
-    }
-    const { ctx, bbox } = plot;
-    ctx.save();
-    ctx.strokeStyle = color("grid");
-    ctx.lineWidth = devicePixelRatio;
-    ctx.beginPath();
-    for (const at of splits) {
-      const x = Math.round(plot.valToPos(at, "x", true));
-      ctx.moveTo(x, bbox.top);
-      ctx.lineTo(x, bbox.top + bbox.height);
-    }
-    ctx.stroke();
-    ctx.restore();
-  }
-
   private drawMarks(plot: uPlot): void {
     const actions = this.frame?.actions ?? [];
     const { ctx, bbox } = plot;
-    const faint = actions.length > 80 ? 0.12 : 0.4;
+    // Where they are many, only the one that is pointed at has a line.
+    const many = actions.length > 100;
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
     for (const action of actions) {
       const at = Date.parse(action.at) / 1000;
-      if (at < this.from || at > this.to) {
+      const chosen = action.sequence === this.selected;
+      if (at < this.from || at > this.to || (many && !chosen)) {
         continue;
       }
-      const chosen = action.sequence === this.selected;
       ctx.strokeStyle = color(direction(action));
-      ctx.globalAlpha = chosen ? 1 : faint;
+      ctx.globalAlpha = chosen ? 1 : 0.4;
       ctx.lineWidth = (chosen ? 2 : 1) * devicePixelRatio;
       ctx.setLineDash(chosen ? [] : [3 * devicePixelRatio, 3 * devicePixelRatio]);
       const x = Math.round(plot.valToPos(at, "x", true)) + 0.5;
@@ -364,8 +344,7 @@ export class Charts {
     if (!frame) {
       return;
     }
-    // The panel with the time axis first: the others take its grid.
-    for (const { plot, columns, banded } of [...this.panels].reverse()) {
+    for (const { plot, columns, banded } of this.panels) {
       const fresh = (column: Column): Column => frame.column(column.id) ?? column;
       const data: (number | null)[][] = [frame.time, ...columns.map((column) => fresh(column).values)];
       for (const column of banded) {

@@ -56,6 +56,10 @@ pub(super) fn shared(objects: &[Located<Object>], problems: &mut Vec<Problem>) {
         let kind = format!("{}.{}", target.api_version(), target.kind());
         let key = (namespace.clone(), kind.clone(), target.name.clone());
         if let Some(first) = by_target.get(&key) {
+            // The same object given twice has been told as that.
+            if first.source.object == object.source.object {
+                continue;
+            }
             let message =
                 format!("the workload {:?} of type {kind} is already scaled by {}", target.name, place(first));
             problems.push(object.source.error(NAME, message));

@@ -231,10 +231,10 @@ impl<'a> Checker<'a> {
     }
 
     fn one_of(&mut self, allowed: &[&str], node: &Node, path: &str) -> Option<Value> {
-        if let Some(text) = node.as_str() {
-            if allowed.contains(&text) {
-                return Some(Value::String(text.to_owned()));
-            }
+        if let Some(text) = node.as_str()
+            && allowed.contains(&text)
+        {
+            return Some(Value::String(text.to_owned()));
         }
         let words: Vec<&str> = allowed.iter().copied().filter(|word| !word.is_empty()).collect();
         let mut problem = self.source.mismatch(path, self.shown(node), either(&words));

@@ -9,7 +9,7 @@ use crate::node::{Key, Node, NodeKind, Scalar};
 use crate::path;
 
 /// Most values that a document may hold, aliases written out; keeps a malicious file from filling the memory.
-const MOST_NODES: usize = 2_000_000;
+const MOST_NODES: usize = 250_000;
 
 /// Most levels of nesting.
 const DEEPEST: usize = 200;
@@ -88,7 +88,7 @@ impl<'a> Builder<'a, '_> {
     fn node(&mut self, event: Event<'a>, span: Span, field: &str, depth: usize) -> Result<Node, TextProblem> {
         self.count(1, span, field)?;
         if depth > DEEPEST {
-            return Err(self.problem(span, field, format!("nested more than {DEEPEST} levels deep")));
+            return Err(self.problem(span, "", format!("nested more than {DEEPEST} levels deep")));
         }
         let before = self.nodes;
         let (line, column) = self.place(span);
@@ -156,11 +156,10 @@ impl<'a> Builder<'a, '_> {
             };
             let key_node = self.node(event, key_span, field, depth + 1)?;
             let NodeKind::Scalar { text, .. } = key_node.kind else {
-                return Err(self.problem(
-                    key_span,
-                    field,
-                    "a list or map cannot be a key; put a template or {} in quotes",
-                ));
+                let line = key_span.start.line().checked_sub(1).and_then(|index| self.chunk.lines().nth(index));
+                let template = line.is_some_and(|line| line.contains("{{"));
+                let message = if template { hint::TEMPLATE } else { "a list or map cannot be a key; put it in quotes" };
+                return Err(self.problem(key_span, "", message));
             };
             let key = Key { text, line: key_node.line, column: key_node.column };
             let field_of_key = path::join(field, &key.text);

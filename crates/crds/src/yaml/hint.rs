@@ -66,23 +66,28 @@ fn tab(line: &str) -> Option<(usize, String)> {
     Some((column(line, tab), "a tab is used for indentation; use spaces".into()))
 }
 
-/// A bracket that is opened and not closed in the line.
+/// A bracket or quote that is opened and not closed in the line.
 fn unclosed(line: &str) -> Option<(usize, String)> {
     let mut open = Vec::new();
     let mut quote = None;
+    let mut before = ':';
     for (byte, character) in line.char_indices() {
         match (quote, character) {
-            (Some(mark), _) => quote = Some(mark).filter(|mark| *mark != character),
-            (None, '"' | '\'') => quote = Some(character),
+            (Some((_, mark)), _) => quote = quote.filter(|_| mark != character),
+            // A quote within a word is an apostrophe.
+            (None, '"' | '\'') if ":[{,-".contains(before) => quote = Some((byte, character)),
             (None, '[' | '{') => open.push((byte, character)),
             (None, ']' | '}') => {
                 open.pop();
             }
             _ => {}
         }
+        if !character.is_whitespace() {
+            before = character;
+        }
     }
-    let (byte, bracket) = open.pop()?;
-    Some((column(line, byte), format!("the {bracket} is not closed")))
+    let (byte, mark) = quote.or_else(|| open.pop())?;
+    Some((column(line, byte), format!("the {mark} is not closed")))
 }
 
 /// `key: some: value`: where the value starts. The value itself may be a secret and is not shown.
@@ -113,7 +118,7 @@ fn of_kind(error: &ScanError) -> String {
         | ErrorKind::InvalidBlockScalarIndent => {
             "the indentation does not fit; entries of one map or list must start in the same column".into()
         }
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey | ErrorKind::MappingValueNotAllowed => {
             "a colon is missing after the key, or a space after the colon (write `key: value`)".into()
         }
         ErrorKind::UnclosedQuotedScalar

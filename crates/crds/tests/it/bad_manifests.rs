@@ -102,7 +102,8 @@ fn unknown_fields_get_the_nearest_known_name_or_their_place() {
     let said = parse_problems(&scaled_object_with("labls: {}", TRIGGER));
     expect![[r#"
         test.yaml:17:3: ScaledObject default/orders: metadata.labls: unknown field; did you mean "labels"?
-    "#]].assert_eq(&said);
+    "#]]
+    .assert_eq(&said);
 }
 
 #[test]
@@ -287,7 +288,8 @@ fn deployments_are_checked_against_the_real_fields_of_kubernetes() {
     expect![[r#"
         test.yaml:4:1: Deployment default/a: spec.selector: found nothing, expected a map
         test.yaml:4:1: Deployment default/a: spec.template: found nothing, expected a map
-    "#]].assert_eq(&said);
+    "#]]
+    .assert_eq(&said);
 }
 
 #[test]
@@ -323,7 +325,7 @@ fn values_of_secrets_are_never_shown() {
         stringData:\n  password: [hunter2
             test.yaml:5:13: broken YAML: the [ is not closed
         stringData:\n  password: "hunter2
-            test.yaml:5:1: broken YAML: a quote before this is not closed
+            test.yaml:5:13: broken YAML: the " is not closed
         stringData:\n  password: @hunter2
             test.yaml:5:13: broken YAML: a value cannot start with '@'; put it in quotes
     "#]].assert_eq(&said);

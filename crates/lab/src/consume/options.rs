@@ -17,7 +17,7 @@ pub struct ConsumeOptions {
     pub group: String,
     /// How fast it works.
     pub speed: Speed,
-    /// From the first assignment to the first record, as a program that has caches to fill.
+    /// From the start to joining the group, as a program that loads first.
     pub warm_up: Duration,
     /// Records that fail. `None`: none does.
     pub failing: Option<Failing>,
@@ -61,7 +61,7 @@ impl ConsumeOptions {
             failing: None,
             commit_interval: Duration::from_millis(500),
             offset_reset: OffsetReset::Earliest,
-            assignment: Assignment::CooperativeSticky,
+            assignment: Assignment::Auto,
             static_member: None,
             session_timeout: None,
             events_file: None,
@@ -141,13 +141,37 @@ pub enum OffsetReset {
 /// How the group shares its partitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Assignment {
-    /// Partitions that stay are worked on during a rebalance.
+    /// [`Broker`](Self::Broker) where the broker can do that, else [`CooperativeSticky`](Self::CooperativeSticky).
     #[default]
+    Auto,
+    /// The broker assigns (KIP-848; Kafka 4.0 and up, and the embedded broker, where it is the only quick way).
+    Broker,
+    /// The members do; partitions that stay are worked on during a rebalance. Not on the embedded broker.
     CooperativeSticky,
-    /// Everybody stops at each rebalance.
+    /// The members do; everybody stops at each rebalance.
     Range,
     /// As range, dealt out in turn.
     RoundRobin,
-    /// The broker assigns (KIP-848; Kafka 4.0 and up, and the embedded broker).
-    Broker,
+}
+
+impl Distribution {
+    /// Reads `50ms`, `constant:50ms`, `exponential:50ms`, `normal:50ms:10ms` or `lognormal:50ms:20ms` (mean, then
+    /// standard deviation).
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn parse(text: &str) -> Result<Distribution, String> {
+        let expected = || "50ms, exponential:50ms, normal:50ms:10ms or lognormal:50ms:20ms".to_owned();
+        let parts: Vec<&str> = text.split(':').map(str::trim).collect();
+        let span =
+            |text: &str| crate::units::parse_duration(text).map(|span| span.as_secs_f64()).map_err(|_| expected());
+        let distribution = match parts.as_slice() {
+            [mean] | ["constant", mean] => Distribution::Constant(span(mean)?),
+            ["exponential", mean] => Distribution::Exponential { mean: span(mean)? },
+            ["normal", mean, deviation] => Distribution::Normal { mean: span(mean)?, std_dev: span(deviation)? },
+            ["lognormal", mean, deviation] => Distribution::LogNormal { mean: span(mean)?, std_dev: span(deviation)? },
+            _ => return Err(expected()),
+        };
+        if distribution.mean() > 0.0 { Ok(distribution) } else { Err(format!("{} with a mean above zero", expected())) }
+    }
 }

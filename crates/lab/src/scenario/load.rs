@@ -198,3 +198,47 @@ impl LoadSpec {
         self.start_time + self.executor.duration()
     }
 }
+
+impl KeySpec {
+    /// How many different random keys there are where nothing is said.
+    pub const DEFAULT_KEYS: u64 = 10_000;
+    pub(crate) const EXPECTED: &'static str = "none, random, sequence or hot:SHARE with a share from 0 to 1";
+
+    /// Reads `none`, `random`, `random:KEYS`, `sequence` or `hot:SHARE`.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn parse(text: &str) -> Result<KeySpec, String> {
+        let (word, rest) = text.split_once(':').map_or((text, None), |(word, rest)| (word, Some(rest)));
+        let key = match (word, rest) {
+            ("none", None) => Some(KeySpec::None),
+            ("sequence", None) => Some(KeySpec::Sequence),
+            ("random", None) => Some(KeySpec::Random { keys: Self::DEFAULT_KEYS }),
+            ("random", Some(keys)) => keys.parse().ok().filter(|keys| *keys > 0).map(|keys| KeySpec::Random { keys }),
+            ("hot", Some(share)) => share
+                .parse()
+                .ok()
+                .filter(|share| (0.0..=1.0).contains(share))
+                .map(|share| KeySpec::Hot { share, keys: Self::DEFAULT_KEYS }),
+            _ => None,
+        };
+        key.ok_or_else(|| Self::EXPECTED.to_owned())
+    }
+}
+
+impl Stage {
+    /// Reads stages as the command line gives them: `30s:100,1m:500,30s:0`.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn parse_list(text: &str) -> Result<Vec<Stage>, String> {
+        let expected = || format!("stages such as 30s:100,1m:500,30s:0, not \"{text}\"");
+        let parse = |stage: &str| {
+            let (duration, target) = stage.trim().split_once(':').ok_or_else(expected)?;
+            let duration = crate::units::parse_duration(duration).map_err(|_| expected())?;
+            let target: f64 = target.trim().parse().map_err(|_| expected())?;
+            if target.is_finite() && target >= 0.0 { Ok(Stage { duration, target }) } else { Err(expected()) }
+        };
+        text.split(',').map(parse).collect()
+    }
+}

@@ -3,14 +3,17 @@
 //! [`Scenario::parse`] checks everything and reports everything it finds, each with the field's path, what was found,
 //! what was expected and the nearest known word.
 
+mod fields;
 mod load;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 pub use crate::broker::TopicSpec;
+pub use fields::FieldProblem;
 pub use load::{Arrivals, Executor, KeySpec, LoadSpec, MessageSpec, SizeSpec, Stage, VuPool};
-pub use read::FieldProblem;
 
 /// The spec of one Scenario, checked.
 #[derive(Clone, Debug, PartialEq)]

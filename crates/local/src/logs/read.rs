@@ -130,7 +130,10 @@ pub fn read(query: &LogQuery, mut each: impl FnMut(LogLine) -> ControlFlow<()>) 
             return Ok(());
         }
     }
-    while query.follow {
+    if !query.follow {
+        return Ok(());
+    }
+    loop {
         std::thread::sleep(LOOK);
         for info in matching(query) {
             let tail = tails.entry(info.pod.clone()).or_insert_with(|| Tail::new(query, &info));
@@ -141,7 +144,6 @@ pub fn read(query: &LogQuery, mut each: impl FnMut(LogLine) -> ControlFlow<()>) 
             }
         }
     }
-    Ok(())
 }
 
 fn matching(query: &LogQuery) -> Vec<LogInfo> {

@@ -134,8 +134,7 @@ impl PodLog {
     pub(crate) async fn copy(self, mut output: impl AsyncRead + Unpin) {
         let mut begun = Vec::new();
         let mut chunk = [0; CHUNK];
-        loop {
-            let Ok(count @ 1..) = output.read(&mut chunk).await else { break };
+        while let Ok(count @ 1..) = output.read(&mut chunk).await {
             let mut lines = Vec::new();
             let mut rest = &chunk[..count];
             while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {

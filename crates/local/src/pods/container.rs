@@ -1,6 +1,5 @@
 //! One container of a pod: a process in a group of its own, restarted when it ends, ended when asked.
 
-use std::collections::BTreeMap;
 use std::io::{self, PipeReader};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -8,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use tidegate_crds::SecretText;
+use tidegate_crds::env::{Environment, expand};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::probe::{self, ExecContext};
 use super::template::{ContainerTemplate, PodTemplate};
-use super::{PodWhat, Shared, environment};
+use super::{PodIdentity, PodWhat, Shared, program};
 use crate::logs::PodLog;
 use crate::processes::{self, signal_group};
 
@@ -142,17 +143,18 @@ impl Container<'_> {
     }
 
     fn start(&mut self) -> Result<Running, String> {
-        let env = self.environment();
+        let env = self.environment()?;
         let root = &self.pod.shared.options.folder;
         let folder = self.template.working_dir.as_ref().map_or_else(|| root.clone(), |inner| root.join(inner));
-        let words: Vec<String> = self.template.command.iter().map(|word| environment::expand(word, &env)).collect();
+        let words: Vec<String> = self.template.command.iter().map(|word| expand(word, &env)).collect();
         let (name, args) = words.split_first().ok_or("the container has no command")?;
-        let program = environment::program(name, env.get("PATH").map(String::as_str), &folder)?;
+        let program = program::find(name, env.get("PATH").map(SecretText::expose), &folder)?;
         let failed = |error: io::Error| format!("starting {} in {}: {error}", program.display(), folder.display());
         // One pipe for both, so that lines keep the order in which they were written.
         let (reader, writer) = io::pipe().map_err(failed)?;
         let mut command = Command::new(&program);
-        command.arg0(name).args(args).env_clear().envs(&env).current_dir(&folder).process_group(0);
+        command.arg0(name).args(args).env_clear().current_dir(&folder).process_group(0);
+        command.envs(env.iter().map(|(name, value)| (name, value.expose())));
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(failed)?).stderr(writer);
         let child = command.spawn().map_err(failed)?;
         // The command holds the writing ends; the reader sees the end only when they are closed here.
@@ -162,19 +164,20 @@ impl Container<'_> {
         let output = tokio::spawn(read_output(reader, self.log.clone()));
         // Hundreds of pods without probes need not keep their environment.
         let needed = self.template.readiness.is_some() || self.template.pre_stop.is_some();
-        let env = if needed { env.into_iter().collect() } else { Vec::new() };
+        let env = if needed { env } else { Environment::new() };
         Ok(Running { child, group, output, context: ExecContext { env, folder } })
     }
 
-    fn environment(&self) -> BTreeMap<String, String> {
+    fn environment(&self) -> Result<Environment, String> {
         let (pod, options) = (self.pod, &self.pod.shared.options);
+        let text = |path: &std::path::Path| path.display().to_string();
+        let inherited = std::env::vars_os();
         let inherited =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let mut env: BTreeMap<String, String> = inherited.collect();
-        let path = env.get("PATH").cloned().unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned());
-        let text = |text: &std::path::Path| text.display().to_string();
+            inherited.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let mut env: Environment = inherited.map(|(name, value)| (name, SecretText::new(value))).collect();
+        let path = env.get("PATH").map_or("/usr/local/bin:/usr/bin:/bin", SecretText::expose);
+        let owner = processes::owner(&options.state, &pod.name);
         let ours = [
-            (processes::OWNER, processes::owner(&options.state, &pod.name)),
             ("PATH", format!("{}:{path}", options.bin.display())),
             ("POD_NAME", pod.name.to_string()),
             ("POD_NAMESPACE", pod.namespace.to_string()),
@@ -185,11 +188,12 @@ impl Container<'_> {
             ("TIDEGATE_EVENTS_FILE", text(&pod.folder.join("events.jsonl"))),
             ("TIDEGATE_POD_DELETION_COST_FILE", text(&pod.folder.join("deletion-cost"))),
         ];
-        env.extend(ours.map(|(name, value)| (name.to_owned(), value)));
-        environment::add(&mut env, &self.template.env, &pod.name, &pod.uid);
-        // Without its owner a process could not be found again.
-        env.insert(processes::OWNER.to_owned(), processes::owner(&options.state, &pod.name));
-        env
+        env.extend(ours.map(|(name, value)| (name.to_owned(), SecretText::new(value))));
+        let identity = PodIdentity { namespace: &pod.namespace, name: &pod.name, uid: &pod.uid };
+        env.extend(self.template.variables.of(&identity)?);
+        // Last, since without its owner a process could not be found again.
+        env.insert(processes::OWNER.to_owned(), SecretText::new(owner));
+        Ok(env)
     }
 }
 

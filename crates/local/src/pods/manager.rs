@@ -20,7 +20,6 @@ pub(crate) enum Order {
     Remove { key: DeploymentKey },
     Scale { key: DeploymentKey, replicas: u32, reply: oneshot::Sender<bool> },
     Counts { key: DeploymentKey, reply: oneshot::Sender<Option<Workload>> },
-    Alive { reply: oneshot::Sender<usize> },
     Shutdown { reply: oneshot::Sender<()> },
     Kill,
 }
@@ -112,9 +111,6 @@ impl Manager {
             Order::Counts { key, reply } => {
                 let found = self.deployments.get(&key).filter(|deployment| !deployment.removed);
                 let _ = reply.send(found.map(Deployment::counts));
-            }
-            Order::Alive { reply } => {
-                let _ = reply.send(self.alive());
             }
             Order::Shutdown { reply } => {
                 self.ending.push(reply);

@@ -5,6 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use tidegate_crds::SecretText;
+use tidegate_crds::env::Environment;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -15,7 +17,7 @@ use crate::processes::signal_group;
 /// What a probe's command is run with: the container's own.
 #[derive(Clone, Debug)]
 pub(crate) struct ExecContext {
-    pub(crate) env: Vec<(String, String)>,
+    pub(crate) env: Environment,
     pub(crate) folder: PathBuf,
 }
 
@@ -58,13 +60,13 @@ pub(crate) async fn once(probe: &Probe, context: &ExecContext) -> Result<(), Str
 
 /// Runs a command of the container; also used for `preStop`.
 pub(crate) async fn exec(command: &[String], context: &ExecContext, timeout: Duration) -> Result<(), String> {
-    let path = context.env.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_str());
+    let path = context.env.get("PATH").map(SecretText::expose);
     let (name, args) = command.split_first().ok_or("the command is empty")?;
-    let program = super::environment::program(name, path, &context.folder)?;
+    let program = super::program::find(name, path, &context.folder)?;
     let mut child = Command::new(program)
         .args(args)
         .env_clear()
-        .envs(context.env.iter().map(|(name, value)| (name, value)))
+        .envs(context.env.iter().map(|(name, value)| (name, value.expose())))
         .current_dir(&context.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_scalers::Secret;
+use tidegate_crds::env::Environment;
 
 /// A Deployment by `namespace` and `name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +36,7 @@ pub(crate) struct DeploymentSpec {
 }
 
 /// `spec.template`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct PodTemplate {
     /// At least one.
     pub(crate) containers: Vec<ContainerTemplate>,
@@ -47,13 +47,12 @@ pub(crate) struct PodTemplate {
 }
 
 /// One container: a command line with its environment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct ContainerTemplate {
     pub(crate) name: String,
     /// `command` and `args`, with `$(NAME)` still in them.
     pub(crate) command: Vec<String>,
-    /// In order; later ones win and may refer to earlier ones.
-    pub(crate) env: Vec<(String, EnvValue)>,
+    pub(crate) variables: Arc<dyn Variables>,
     /// Relative ones are relative to the folder of the manifests.
     pub(crate) working_dir: Option<PathBuf>,
     pub(crate) readiness: Option<Probe>,
@@ -61,17 +60,34 @@ pub(crate) struct ContainerTemplate {
     pub(crate) pre_stop: Option<Vec<String>>,
 }
 
-/// Where a variable's value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum EnvValue {
-    /// Written in the manifest; `$(NAME)` in it is replaced.
-    Text(String),
-    /// From a Secret or ConfigMap; taken as it is.
-    Plain(Secret),
-    /// `fieldRef: metadata.name`.
-    PodName,
-    /// `fieldRef: metadata.uid`.
-    PodUid,
+/// Who a pod is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PodIdentity<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) uid: &'a str,
+}
+
+/// The environment that a container's manifest asks for. Resolved when a process is started, so that the newest Secrets
+/// and the pod's own name are in it.
+pub(crate) trait Variables: Send + Sync + std::fmt::Debug {
+    /// For one pod.
+    ///
+    /// # Errors
+    /// What is missing, in words.
+    fn of(&self, pod: &PodIdentity<'_>) -> Result<Environment, String>;
+}
+
+/// No variables.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct NoVariables;
+
+#[cfg(test)]
+impl Variables for NoVariables {
+    fn of(&self, _pod: &PodIdentity<'_>) -> Result<Environment, String> {
+        Ok(Environment::default())
+    }
 }
 
 /// `readinessProbe`.

@@ -105,7 +105,14 @@ fn key() -> DeploymentKey {
 
 fn shell(script: &str) -> ContainerTemplate {
     let command = ["sh", "-c", script].map(str::to_owned).to_vec();
-    ContainerTemplate { name: "main".to_owned(), command, ..ContainerTemplate::default() }
+    ContainerTemplate {
+        name: "main".to_owned(),
+        command,
+        variables: Arc::new(template::NoVariables),
+        working_dir: None,
+        readiness: None,
+        pre_stop: None,
+    }
 }
 
 fn template(script: &str) -> PodTemplate {
@@ -135,13 +142,23 @@ async fn two_hundred_processes_come_and_go() {
     assert_eq!(bench.seen(|what| *what == PodWhat::Gone), 200);
 }
 
+#[derive(Debug)]
+struct Who;
+
+impl Variables for Who {
+    fn of(&self, pod: &PodIdentity<'_>) -> Result<tidegate_crds::env::Environment, String> {
+        let value = tidegate_crds::SecretText::new(format!("me@{}", pod.namespace));
+        Ok([("WHO".to_owned(), value)].into_iter().collect())
+    }
+}
+
 #[tokio::test]
 async fn a_pod_knows_who_it_is_and_its_output_is_kept_in_order() {
     let bench = Bench::new();
     let mut template =
         template("echo $POD_NAME $POD_NAMESPACE $POD_IP $HOSTNAME; echo oops >&2; echo $0 $1; pwd; exec sleep 600");
     template.containers[0].command.extend(["$(WHO)".to_owned(), "$$(WHO)".to_owned()]);
-    template.containers[0].env = vec![("WHO".to_owned(), EnvValue::Text("me@$(POD_NAMESPACE)".to_owned()))];
+    template.containers[0].variables = Arc::new(Who);
     bench.put(1, template);
     until("it printed", || bench.folder.path().join(".tidegate/logs").read_dir().is_ok_and(|mut d| d.next().is_some()))
         .await;

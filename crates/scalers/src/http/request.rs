@@ -138,7 +138,8 @@ impl Request {
             let status = response.status();
             match response.headers().get(LOCATION) {
                 Some(location) if status.is_redirection() => {
-                    let from = std::mem::replace(&mut self.url, self.redirected(location, certificate)?);
+                    let to = self.redirected(location, certificate)?;
+                    let from = std::mem::replace(&mut self.url, to);
                     self.asked.get_or_insert(from);
                 }
                 _ => return self.whole(response).await,
@@ -181,7 +182,7 @@ impl Request {
     }
 
     fn fault(&self, error: &reqwest::Error) -> ReadError {
-        let (kind, message) = fault::of(error);
+        let (kind, message) = fault::of(error, self.url.scheme() == "https");
         self.error(kind, &message)
     }
 

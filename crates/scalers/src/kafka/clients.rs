@@ -1,5 +1,29 @@
 //! The clusters in use, shared by all triggers of the process.
 
-/// All Kafka connections of a process: one for each broker and identity. Cheap to clone.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use crate::kafka::gather::Source;
+use crate::kafka::pool::lock;
+use crate::kafka::settings::ConnectionSettings;
+
+/// All Kafka connections of a process: one for each broker and identity. Cheap to clone; clones share.
 #[derive(Clone, Debug, Default)]
-pub struct KafkaClients {}
+pub struct KafkaClients {
+    sources: Arc<Mutex<HashMap<[u8; 32], Weak<Source>>>>,
+}
+
+impl KafkaClients {
+    /// The source for these settings; made at the first call and dropped, with its connections, after its last user.
+    pub(crate) fn source(&self, settings: &ConnectionSettings) -> Arc<Source> {
+        let mut sources = lock(&self.sources);
+        sources.retain(|_, source| source.strong_count() > 0);
+        let identity = settings.identity();
+        if let Some(source) = sources.get(&identity).and_then(Weak::upgrade) {
+            return source;
+        }
+        let source = Arc::new(Source::new(settings.clone()));
+        sources.insert(identity, Arc::downgrade(&source));
+        source
+    }
+}

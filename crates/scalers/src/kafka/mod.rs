@@ -6,9 +6,25 @@
 
 mod address;
 mod clients;
+mod cluster;
+mod connection;
+pub(crate) mod fault;
+pub(crate) mod gather;
+pub(crate) mod lag;
+pub(crate) mod parameters;
+pub(crate) mod pass;
+mod pool;
+pub(crate) mod progress;
 mod reader;
+pub(crate) mod reading;
+mod replies;
+mod sasl;
 mod settings;
+mod stream;
+mod tail;
 pub(crate) mod tls;
+mod versions;
+mod wire;
 
 pub use address::BrokerAddress;
 pub use clients::KafkaClients;

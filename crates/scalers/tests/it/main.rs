@@ -4,8 +4,10 @@
 
 mod behaviour;
 mod fixtures;
+mod http;
 mod keda;
 mod pages;
 mod prometheus;
+mod real;
 mod server;
 mod watch;

@@ -17,8 +17,11 @@ pub enum Play {
     /// Takes it, reads, and never says a word.
     BlackHole,
     /// Reads something, answers it, and closes.
-    Say(Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>),
+    Say(Arc<Answer>),
 }
+
+/// From what was read to what is answered.
+type Answer = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
 
 /// A play with its name.
 #[derive(Clone)]

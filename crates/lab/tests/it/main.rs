@@ -1,0 +1,7 @@
+//! The lab against brokers: the embedded one always, a real Apache Kafka where a test says so.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod embedded;
+mod kafka;
+mod prometheus;
+mod support;
