@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
+use rdkafka::error::RDKafkaErrorCode;
 use serde_json::json;
 use tidegate_lab::consume::{self, ConsumeOptions, Speed};
 use tidegate_lab::kafka::{KafkaSettings, Sasl, Sensitive};
@@ -87,7 +88,12 @@ async fn make_topic(kafka: &Kafka, config: &ClientConfig) {
     loop {
         let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
         let made = admin.create_topics([&topic], &options).await;
-        if made.as_ref().is_ok_and(|topics| topics.iter().all(Result::is_ok)) {
+        let there = |made: &Result<String, (String, RDKafkaErrorCode)>| match made {
+            Ok(_) => true,
+            // The answer to the try before came too late.
+            Err((_, code)) => *code == RDKafkaErrorCode::TopicAlreadyExists,
+        };
+        if made.as_ref().is_ok_and(|topics| topics.iter().all(there)) {
             return;
         }
         assert!(Instant::now() < deadline, "kafka in {}: {made:?}", kafka.folder.path().display());

@@ -18,7 +18,7 @@ use super::records::RecordFiles;
 use super::sinks::Tally;
 use super::{UpOptions, UpSummary, load};
 use crate::folder::{Examined, Files, ScenarioParts, Watch, examine};
-use crate::guard::GuardLink;
+use crate::guard::{self, GuardLink};
 use crate::logs::Logs;
 use crate::pods::Pods;
 use crate::progress::ProgressKind;
@@ -178,6 +178,9 @@ impl Run {
         self.runtime.shutdown().await;
         self.pods.shutdown().await;
         killer.abort();
+        // Daemons that left their pod's group: their pod is gone, so there is no grace left.
+        let root = self.dir.root().to_owned();
+        let _ = tokio::task::spawn_blocking(move || guard::end_orphans(&root, Duration::ZERO)).await;
         self.guard.close();
         self.logs.flush().await;
         let records = Arc::clone(&self.records);
