@@ -37,7 +37,7 @@ fn main() {
             table_of(
                 &[],
                 &format!(
-                    "This binary was built without its full page: {reason}. Build again with Node 20.19 or newer."
+                    "This binary was built without its full page: {reason}. Build again with Node 20.19 or newer and the npm registry in reach."
                 ),
             )
         }

@@ -6,10 +6,12 @@ mod decide;
 mod explain;
 mod kafka;
 mod lag;
+mod logs;
 mod man;
 mod produce;
 mod scalers;
 mod up;
+mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -50,6 +52,11 @@ fn dispatch(command: Command) -> Done {
         Command::Up(args) => up::run(args),
         Command::Lag(args) => lag::run(&args),
         Command::Explain(args) => explain::run(&args),
-        _ => Ok(()),
+        Command::Decide(args) => decide::run(&args),
+        Command::Decide(args) => decide::run(&args),
+        Command::Validate(args) => validate::run(&args),
+        Command::Logs(args) => logs::run(&args),
+        // Taken care of before the command line is read.
+        Command::PodGuard { .. } => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod decide;
 mod exit;
 mod live;
 mod output;

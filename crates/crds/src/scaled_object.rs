@@ -14,6 +14,7 @@ use crate::quantity::IntOrText;
 pub struct ScaledObject {
     /// Name, namespace, labels and annotations.
     #[serde(default)]
+    #[schemars(schema_with = "crate::schema::object_meta")]
     pub metadata: ObjectMeta,
     /// What is asked for.
     pub spec: ScaledObjectSpec,

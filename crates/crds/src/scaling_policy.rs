@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct ScalingPolicy {
     /// Name, namespace, labels and annotations.
     #[serde(default)]
+    #[schemars(schema_with = "crate::schema::object_meta")]
     pub metadata: ObjectMeta,
     /// What is asked for.
     pub spec: ScalingPolicySpec,

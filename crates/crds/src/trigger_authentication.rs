@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct TriggerAuthentication {
     /// Name, namespace, labels and annotations.
     #[serde(default)]
+    #[schemars(schema_with = "crate::schema::object_meta")]
     pub metadata: ObjectMeta,
     /// The providers.
     pub spec: TriggerAuthenticationSpec,
@@ -23,6 +24,7 @@ pub struct TriggerAuthentication {
 pub struct ClusterTriggerAuthentication {
     /// Name, labels and annotations.
     #[serde(default)]
+    #[schemars(schema_with = "crate::schema::object_meta")]
     pub metadata: ObjectMeta,
     /// The providers.
     pub spec: TriggerAuthenticationSpec,

@@ -60,7 +60,13 @@ fn activate(draft: &mut Draft<'_>) -> Executed {
     let source = draft.demand.telling;
     let judged = draft.judged();
     let reason = demand::activated(source, situation.policy, situation.knowledge, judged, draft.composite());
-    let rule = if matches!(reason, Reason::Forced) { Rule::ForceActivation } else { Rule::Activation };
+    let rule = if matches!(reason, Reason::Forced) {
+        // One step says it all.
+        draft.verdict.steps.clear();
+        Rule::ForceActivation
+    } else {
+        Rule::Activation
+    };
     draft.step(rule, fewest, reason);
     if situation.policy.mode == Mode::Direct {
         // The HPA would look at its next sync; the next reading may come later than that.

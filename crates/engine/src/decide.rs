@@ -134,6 +134,7 @@ pub(crate) fn decide(situation: Situation<'_>, judged: &mut Vec<Judged>) -> Verd
 impl Draft<'_> {
     fn run(&mut self) {
         let Situation { policy, workload, .. } = self.situation;
+        self.note_force();
         if let Some(replicas) = policy.pause.at {
             self.verdict.paused = true;
             self.verdict.executor = true;
@@ -152,7 +153,6 @@ impl Draft<'_> {
             Executed::Done => self.verdict.executor = true,
             Executed::Stay => {}
             Executed::LeaveToHpa { cooling } => {
-                self.note_force();
                 self.autoscale();
                 self.cap_parallelism();
                 if let Some(until) = cooling {
@@ -346,13 +346,9 @@ impl Draft<'_> {
         if self.count <= cap {
             return;
         }
-        if cap >= fewest {
-            self.step(Rule::UsefulParallelism, cap, Reason::Parallelism { useful });
-        } else if self.count > fewest {
-            self.step(Rule::UsefulParallelism, fewest, Reason::ParallelismBelowMin { useful, min: fewest });
-        } else {
-            let reason = Reason::ParallelismBelowMin { useful, min: fewest };
-            self.step(Rule::Min, self.count, reason);
+        self.step(Rule::UsefulParallelism, cap, Reason::Parallelism { useful });
+        if cap < fewest {
+            self.step(Rule::Min, fewest, Reason::ParallelismBelowMin { useful, min: fewest });
         }
     }
 

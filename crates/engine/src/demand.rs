@@ -84,12 +84,13 @@ pub(crate) fn weigh(policy: &Policy, judged: &[Judged], composite: Option<&Compo
             demand.useful = None;
         }
     }
-    let any_used = judged.iter().any(|trigger| trigger.stance == Stance::Fresh);
+    let any_used = judged.iter().any(|trigger| trigger.stance == Stance::Fresh && trigger.proposal.is_some());
     demand.useful = demand.useful.filter(|_| any_used);
     if demand.metrics == 0 {
         demand.activity = Activity::Unknown;
     }
-    if demand.activity == Activity::Unknown && knowledge::zero_fallback_deactivates(policy) {
+    let unread = judged.iter().any(|trigger| trigger.unread);
+    if demand.activity == Activity::Unknown && !unread && knowledge::zero_fallback_deactivates(policy) {
         demand.activity = Activity::Inactive;
     }
     demand.active_by_itself = demand.activity == Activity::Active;
@@ -183,7 +184,7 @@ pub(crate) fn compose(
     }
     match run(&formula.formula, named()) {
         Ok(Some(value)) => {
-            let metric = value.max(0.0);
+            let metric = hpa::carried(value.max(0.0));
             let proposal = hpa::propose(formula.target, metric, None, workload, tolerances, Compat::default());
             let active = value > formula.activation;
             Composite {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::event::{Command, Event, SavedState};
 use crate::knowledge::Judged;
@@ -10,9 +11,12 @@ use crate::policy::{Policy, TargetId};
 use crate::reading::{ReadError, ReadErrorKind, Reading};
 use crate::record::Cause;
 use crate::recorder::Names;
-use crate::schedule::{self, Breaker};
+use crate::schedule::{self, Breaker, Source};
 use crate::target::{Context, Target};
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
+
+/// From this on an earlier time means that the clock was set back.
+const SET_BACK: Duration = Duration::from_secs(1);
 
 /// Decides for any number of targets. See the crate's documentation.
 #[derive(Debug, Default)]
@@ -20,11 +24,14 @@ pub struct Engine {
     targets: Vec<Option<Target>>,
     places: BTreeMap<TargetId, usize>,
     free: Vec<usize>,
-    /// Sources that cannot be reached, for all triggers that ask them.
-    sources: BTreeMap<u64, Breaker>,
+    sources: BTreeMap<u64, Source>,
+    /// Targets with reads that are due at once, since a source is back.
+    resumed: BTreeSet<usize>,
     /// When each target has something to do.
     timers: BTreeSet<(Timestamp, usize)>,
     wakes: Vec<Option<Timestamp>>,
+    /// The time of the latest event.
+    last: Option<Timestamp>,
     /// What the driver was last told.
     told: Option<Timestamp>,
     judged: Vec<Judged>,
@@ -49,6 +56,7 @@ impl Engine {
 
     /// As [`Engine::handle`], with the commands appended to a list of the caller's.
     pub fn handle_into(&mut self, event: Event, now: Timestamp, commands: &mut Vec<Command>) {
+        let now = self.steady(now);
         match event {
             Event::PolicyChanged { target, policy, restored } => self.put(target, policy, restored, now, commands),
             Event::TargetRemoved { target } => self.remove(&target, now, commands),
@@ -69,6 +77,10 @@ impl Engine {
                 self.tick(now, commands);
             }
         }
+        while let Some(place) = self.resumed.pop_first() {
+            self.start_reads(place, now, commands);
+            self.settle(place, now, commands);
+        }
         commands.append(&mut self.reads);
         self.tell_wake(commands);
     }
@@ -84,6 +96,29 @@ impl Engine {
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// The time to go by. Events of several threads may be a little out of order; a clock that was really set back takes
+    /// everything that is kept back with it, so that every age and every wait stays what it was.
+    fn steady(&mut self, now: Timestamp) -> Timestamp {
+        let back = self.last.map_or(Duration::ZERO, |last| last.since(now));
+        if back.is_zero() {
+            self.last = Some(now);
+            return now;
+        }
+        if back < SET_BACK {
+            return now + back;
+        }
+        self.last = Some(now);
+        self.told = None;
+        self.timers.clear();
+        self.sources.values_mut().for_each(|source| source.shift_back(back));
+        for place in 0..self.targets.len() {
+            self.targets[place].shift_back(back);
+            self.wakes[place] = None;
+            self.set_timer(place);
+        }
+        now
     }
 
     fn put(
@@ -130,7 +165,9 @@ impl Engine {
     }
 
     fn forget(&mut self, place: usize, id: &TargetId) {
-        self.targets[place] = None;
+        if let Some(gone) = self.targets[place].take() {
+            self.forget_sources(&gone);
+        }
         self.places.remove(id);
         self.free.push(place);
         if let Some(at) = self.wakes[place].take() {
@@ -236,7 +273,8 @@ impl Engine {
             }
             let deadline = target.deadline(index, now);
             let plan = &mut target.plans[index];
-            let breakers = self.sources.get_mut(&trigger.source).into_iter().chain(plan.breaker.as_mut());
+            let source = self.sources.get_mut(&trigger.source).and_then(|source| source.breaker.as_mut());
+            let breakers = source.into_iter().chain(plan.breaker.as_mut());
             let mut refusal = None;
             for breaker in breakers {
                 if refusal.is_none() && !breaker.lets_through(deadline, now) {
@@ -305,24 +343,17 @@ impl Engine {
         let (source, interval) = (policy.source, policy.polling_interval);
         let failures = target.knowledge[trigger].failures.saturating_add(1);
         let plan = &mut target.plans[trigger];
-        if schedule::concerns_source(error.kind) {
-            plan.breaker = None;
-            match self.sources.get_mut(&source) {
-                Some(breaker) => breaker.failed(interval, source, error, now),
-                None => {
-                    if let Some(breaker) = Breaker::opened(failures, interval, source, error, now) {
-                        self.sources.insert(source, breaker);
-                    }
-                }
-            }
-            return;
-        }
-        // The source answers, only not what this trigger needs.
-        match &mut plan.breaker {
+        let known = self.sources.entry(source).or_default();
+        let own = !schedule::concerns_source(error.kind) || known.answers(interval, now);
+        let breaker = if own { &mut plan.breaker } else { &mut known.breaker };
+        match breaker {
             Some(breaker) => breaker.failed(interval, source, error, now),
-            None => plan.breaker = Breaker::opened(failures, interval, source, error, now),
+            None => *breaker = Breaker::opened(failures, interval, source, error, now),
         }
-        self.reopen(source, (place, trigger), now);
+        if !schedule::concerns_source(error.kind) {
+            // The source answers, only not what this trigger needs.
+            self.reopen(source, (place, trigger), now);
+        }
     }
 
     fn source_answers(&mut self, place: usize, trigger: usize, now: Timestamp) {
@@ -334,24 +365,30 @@ impl Engine {
 
     /// A source that was left alone is back: all who ask it ask at once.
     fn reopen(&mut self, source: u64, answered: (usize, usize), now: Timestamp) {
-        if self.sources.remove(&source).is_none() {
+        let known = self.sources.entry(source).or_default();
+        known.answered = Some(now);
+        if known.breaker.take().is_none() {
             return;
         }
-        for place in 0..self.targets.len() {
-            let Some(target) = self.targets[place].as_mut() else { continue };
-            let mut woken = false;
+        for (place, target) in self.targets.iter_mut().enumerate() {
+            let Some(target) = target else { continue };
             for (index, trigger) in target.policy.triggers.iter().enumerate() {
                 let waits = trigger.source == source && target.knowledge[index].failures > 0;
-                if waits && (place, index) != answered {
-                    let plan = &mut target.plans[index];
-                    if plan.flight.is_none() && plan.breaker.is_none() {
-                        plan.next = plan.next.min(now);
-                        woken = true;
-                    }
+                let plan = &mut target.plans[index];
+                if waits && (place, index) != answered && plan.flight.is_none() && plan.breaker.is_none() {
+                    plan.next = plan.next.min(now);
+                    self.resumed.insert(place);
                 }
             }
-            if woken {
-                self.set_timer(place);
+        }
+    }
+
+    /// Forgets sources that only a target that is gone has asked.
+    fn forget_sources(&mut self, gone: &Target) {
+        for trigger in &gone.policy.triggers {
+            let asks = |target: &Target| target.policy.triggers.iter().any(|other| other.source == trigger.source);
+            if !self.targets.iter().flatten().any(asks) {
+                self.sources.remove(&trigger.source);
             }
         }
     }

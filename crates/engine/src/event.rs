@@ -1,13 +1,14 @@
 //! What goes into [`Engine::handle`](crate::Engine::handle) and what comes out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{Policy, TargetId};
 use crate::reading::{ReadError, Reading};
 use crate::record::Record;
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
 
 /// Something that happened. Closed: a driver can send nothing else.
 #[derive(Clone, Debug)]
@@ -107,7 +108,8 @@ pub enum Command {
     },
     /// A decision was made; keep and show its record.
     Emit(Arc<Record>),
-    /// Keep this across restarts.
+    /// Keep this across restarts. Sent at once before a change and when a restart without it could go wrong, and for
+    /// what only prolongs windows and cooldowns no more often than every ten seconds or polling interval.
     Save {
         /// Whose.
         target: TargetId,
@@ -155,4 +157,26 @@ pub struct ScaleEvent {
     pub from: u32,
     /// To how many.
     pub to: u32,
+}
+
+impl ShiftBack for Recommendation {
+    fn shift_back(&mut self, by: Duration) {
+        self.at.shift_back(by);
+    }
+}
+
+impl ShiftBack for ScaleEvent {
+    fn shift_back(&mut self, by: Duration) {
+        self.at.shift_back(by);
+    }
+}
+
+impl SavedState {
+    /// Without times after `now`: the clock was set back while nobody looked, and what happened happened before now.
+    pub(crate) fn not_after(mut self, now: Timestamp) -> Self {
+        self.last_active = self.last_active.map(|at| at.min(now));
+        self.recommendations.iter_mut().for_each(|past| past.at = past.at.min(now));
+        self.scaled.iter_mut().for_each(|past| past.at = past.at.min(now));
+        self
+    }
 }

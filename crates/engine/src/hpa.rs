@@ -140,6 +140,20 @@ pub(crate) fn fallback_value(target: MetricTarget, replicas: u32, workload: &Wor
     }
 }
 
+/// A number as the external metrics API carries it; a target too small for that as it is.
+pub(crate) fn carried(number: f64) -> f64 {
+    let thousandths = (number * 1000.0).round();
+    if thousandths < 1.0 || thousandths >= 9e15 { number } else { thousandths / 1000.0 }
+}
+
+/// A target as it is measured by.
+pub(crate) fn carried_target(target: MetricTarget) -> MetricTarget {
+    match target {
+        MetricTarget::AverageValue(amount) => MetricTarget::AverageValue(carried(amount)),
+        MetricTarget::Value(amount) => MetricTarget::Value(carried(amount)),
+    }
+}
+
 fn in_thousandths(value: f64, target: f64) -> (f64, f64) {
     let thousandths = (target * 1000.0).round();
     if thousandths < 1.0 {
@@ -148,9 +162,9 @@ fn in_thousandths(value: f64, target: f64) -> (f64, f64) {
     ((value * 1000.0).round(), thousandths)
 }
 
-/// Rounds up. The cast saturates, and takes NaN (nothing of nothing) for zero.
+/// Rounds up into the HPA's 32 bits. The cast takes NaN (nothing of nothing) for zero.
 fn ceil(wanted: f64) -> u32 {
-    wanted.ceil() as u32
+    wanted.ceil().min(f64::from(i32::MAX)) as u32
 }
 
 #[cfg(test)]
@@ -175,7 +189,7 @@ mod tests {
         average(1.0, 20.0, 3, 1);
         average(0.1 + 0.2, 0.1, 1, 3);
         average(0.3, 0.1, 1, 3);
-        average(3.0e18, 1.0, 1, u32::MAX);
+        average(3.0e18, 1.0, 1, 2_147_483_647);
     }
 
     #[test]

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use crate::event::Workload;
 use crate::hpa::{self, Proposal, Tolerances};
-use crate::policy::{FailurePolicy, Fallback, FallbackBehavior, Policy, TriggerPolicy};
+use crate::policy::{FailurePolicy, Fallback, FallbackBehavior, MetricTarget, Policy, TriggerPolicy};
 use crate::reading::{ReadError, Reading};
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
 
 /// The last word of a trigger's source.
 #[derive(Clone, Debug)]
@@ -35,13 +35,15 @@ pub(crate) struct Knowledge {
     pub(crate) latest: Latest,
     /// Failed reads in a row.
     pub(crate) failures: u32,
+    target: MetricTarget,
 }
 
 impl Knowledge {
     pub(crate) fn unread(policy: &Policy, index: usize, failures: u32) -> Self {
         let name = policy.triggers.get(index).and_then(|trigger| trigger.name.clone());
         let label = name.unwrap_or_else(|| format!("s{index}").into());
-        Knowledge { label, latest: Latest::Unread, failures }
+        let target = policy.triggers.get(index).map_or(MetricTarget::AverageValue(1.0), |trigger| trigger.target);
+        Knowledge { label, latest: Latest::Unread, failures, target }
     }
 
     /// Takes what a source said.
@@ -49,12 +51,22 @@ impl Knowledge {
         match outcome.and_then(sound) {
             Ok(reading) => {
                 self.failures = 0;
-                self.latest = Latest::Known(without_partitions(reading), now);
+                let reading = in_thousandths(without_partitions(reading), self.target);
+                self.latest = Latest::Known(reading, now);
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 self.latest = Latest::Failed(error);
             }
+        }
+    }
+}
+
+impl ShiftBack for Knowledge {
+    fn shift_back(&mut self, by: Duration) {
+        if let Latest::Known(reading, arrived) = &mut self.latest {
+            reading.at.shift_back(by);
+            arrived.shift_back(by);
         }
     }
 }
@@ -67,6 +79,16 @@ fn sound(reading: Reading) -> Result<Reading, ReadError> {
         return Err(ReadError::new(crate::reading::ReadErrorKind::Invalid, message));
     }
     Ok(reading)
+}
+
+/// The HPA sees thousandths; activity is judged by the value itself.
+fn in_thousandths(mut reading: Reading, target: MetricTarget) -> Reading {
+    let carried = if target.amount() < 0.0005 { reading.value } else { (reading.value * 1000.0).round() / 1000.0 };
+    if carried != reading.value && carried.is_finite() {
+        reading.activation_value = reading.activation_value.or(Some(reading.value));
+        reading.value = carried;
+    }
+    reading
 }
 
 /// Records do not carry single partitions; there may be thousands.
@@ -116,6 +138,7 @@ pub(crate) struct Judged {
     pub(crate) activity: Activity,
     pub(crate) proposal: Option<Proposal>,
     pub(crate) stale: bool,
+    pub(crate) unread: bool,
 }
 
 impl Judged {
@@ -181,8 +204,12 @@ pub(crate) fn judge(
             activity: fallback_activity(policy, replicas),
             proposal: Some(hpa::propose_fallback(trigger.target, replicas, workload, tolerances)),
             stale,
+            unread: false,
         },
-        _ => Judged { stance, value: None, activity: Activity::Unknown, proposal: None, stale },
+        _ => {
+            let unread = matches!(knowledge.latest, Latest::Unread);
+            Judged { stance, value: None, activity: Activity::Unknown, proposal: None, stale, unread }
+        }
     }
 }
 
@@ -202,6 +229,7 @@ fn fresh(
         activity: if active { Activity::Active } else { Activity::Inactive },
         proposal: proposal.ok(),
         stale: false,
+        unread: false,
     }
 }
 

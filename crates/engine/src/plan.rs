@@ -1,8 +1,10 @@
 //! When one trigger is read next, and what became of the read under way.
 
+use std::time::Duration;
+
 use crate::policy::TriggerPolicy;
 use crate::schedule::{self, Breaker};
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
 
 /// A read under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,5 +41,15 @@ impl Plan {
         }
         self.next = schedule::next_slot(trigger.source, trigger.polling_interval, now);
         self.flight.is_none()
+    }
+}
+
+impl ShiftBack for Plan {
+    fn shift_back(&mut self, by: Duration) {
+        self.next.shift_back(by);
+        self.breaker.shift_back(by);
+        if let Some(flight) = &mut self.flight {
+            flight.deadline.shift_back(by);
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::decide::{Verdict, Wait};
 use crate::event::Workload;
+use crate::hpa;
 use crate::knowledge::{Activity, Judged, Knowledge, Latest, Stance};
 use crate::policy::TriggerPolicy;
 use crate::reading::{ReadError, ReadErrorKind};
@@ -52,15 +53,16 @@ impl Names {
     }
 }
 
-/// The record of a decision that looked at everything.
+/// The record of a decision that looked at everything. Takes the steps out of `verdict`.
 pub(crate) fn full(
     target: &Target,
     context: &Context<'_>,
-    verdict: &Verdict,
+    verdict: &mut Verdict,
     workload: Workload,
     cause: Cause,
     result: Outcome,
 ) -> Record {
+    let bound_by = verdict.bound_by();
     let policy = &target.policy;
     let triggers = policy.triggers.iter().zip(&target.knowledge).zip(context.judged.iter());
     let mut readings = Vec::with_capacity(policy.triggers.len());
@@ -69,7 +71,7 @@ pub(crate) fn full(
         formula: formula.formula.text().clone(),
         value: composite.value,
         error: composite.error.clone(),
-        target: formula.target,
+        target: hpa::carried_target(formula.target),
         activation: formula.activation,
         wanted: composite.proposal.map(|proposal| proposal.replicas),
         fallback: composite.fallback,
@@ -85,8 +87,8 @@ pub(crate) fn full(
         readings,
         formula,
         active: verdict.active,
-        steps: verdict.steps.clone(),
-        bound_by: verdict.bound_by(),
+        steps: std::mem::take(&mut verdict.steps),
+        bound_by,
         desired_replicas: verdict.desired,
         limits: verdict.limits,
         result,
@@ -99,8 +101,14 @@ pub(crate) fn bare(target: &Target, context: &Context<'_>, cause: Cause, steps: 
     let last = steps.last();
     let workload = if result == Outcome::Held { None } else { target.last_known() };
     let triggers = target.policy.triggers.iter().zip(&target.knowledge);
-    let unused =
-        Judged { stance: Stance::Ignored, value: None, activity: Activity::Unknown, proposal: None, stale: false };
+    let unused = Judged {
+        stance: Stance::Ignored,
+        value: None,
+        activity: Activity::Unknown,
+        proposal: None,
+        stale: false,
+        unread: false,
+    };
     Record {
         format: context.names.format.clone(),
         sequence: target.sequence(),
@@ -135,7 +143,7 @@ fn reading(trigger: &TriggerPolicy, known: &Knowledge, judged: &Judged, now: Tim
         metric: trigger.metric.clone(),
         // A reading too old to be used is no value.
         value: judged.value.or(value.filter(|_| judged.stance == Stance::Ignored && !judged.stale)),
-        target: trigger.target,
+        target: hpa::carried_target(trigger.target),
         activation: trigger.activation,
         active: judged.activity == Activity::Active,
         parallelism,

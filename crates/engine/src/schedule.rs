@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use crate::reading::{ReadError, ReadErrorKind};
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
 
 /// With more targets than this, first reads are spread.
 pub(crate) const CROWD: usize = 20;
@@ -64,6 +64,22 @@ pub(crate) fn first_slot(source: u64, interval: Duration, crowded: bool, now: Ti
     if crowded { slot_from(source, interval.min(FIRST_SPREAD), now) } else { now }
 }
 
+/// What is known of a source apart from the triggers that ask it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Source {
+    /// When it last answered anybody.
+    pub(crate) answered: Option<Timestamp>,
+    /// Open while it answers nobody.
+    pub(crate) breaker: Option<Breaker>,
+}
+
+impl Source {
+    /// Whether it answered somebody lately, so that a failure is the asking trigger's own.
+    pub(crate) fn answers(&self, interval: Duration, now: Timestamp) -> bool {
+        self.answered.is_some_and(|at| now.since(at) <= interval.saturating_mul(BREAKS_AFTER))
+    }
+}
+
 /// Keeps a failing source from being asked all the time.
 #[derive(Clone, Debug)]
 pub(crate) struct Breaker {
@@ -111,6 +127,20 @@ impl Breaker {
     pub(crate) fn refusal(&self) -> ReadError {
         let ReadError { kind, message } = &self.error;
         ReadError::new(*kind, format!("not asked again before {}: {message}", self.probe_at))
+    }
+}
+
+impl ShiftBack for Breaker {
+    fn shift_back(&mut self, by: Duration) {
+        self.probe_at.shift_back(by);
+        self.probing_until.shift_back(by);
+    }
+}
+
+impl ShiftBack for Source {
+    fn shift_back(&mut self, by: Duration) {
+        self.answered.shift_back(by);
+        self.breaker.shift_back(by);
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::event::Recommendation;
 use crate::policy::Policy;
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
 
 /// The HPA's scale-in window where no behaviour is given.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(300);
@@ -73,6 +73,12 @@ impl History {
         History { kept, newest: None }
     }
 
+    /// Keeps the count found first. It is not replaced by a recommendation of the same instant.
+    pub(crate) fn begin(&mut self, found: u32, now: Timestamp) {
+        self.kept.push(Recommendation { at: now, replicas: found });
+        self.newest = None;
+    }
+
     pub(crate) fn as_slice(&self) -> &[Recommendation] {
         &self.kept
     }
@@ -109,6 +115,14 @@ impl History {
         let last = self.before(now).filter(|past| against(past) && windows.counts(past.at, window, now)).last();
         let until = last.map(|past| windows.leaves(past.at, window));
         Stabilized { replicas, bound_by: Some((bound, window)), until }
+    }
+
+    /// Whether a recommendation of `wanted` ends a time in which the highest of all was asked for; from here on the window
+    /// depends on when that was.
+    pub(crate) fn ends_peak(&self, wanted: u32) -> bool {
+        self.kept
+            .last()
+            .is_some_and(|last| last.replicas > wanted && self.kept.iter().all(|past| past.replicas <= last.replicas))
     }
 
     /// Keeps a recommendation. One of the same instant is replaced.
@@ -164,6 +178,14 @@ impl History {
             Some((_, before)) if index == last => before.map(|at| Recommendation { at, ..*past }),
             _ => Some(*past),
         })
+    }
+}
+
+impl ShiftBack for History {
+    fn shift_back(&mut self, by: Duration) {
+        self.kept.shift_back(by);
+        // Nothing was added in this instant of the new time.
+        self.newest = None;
     }
 }
 

@@ -14,7 +14,7 @@ use crate::record::{Cause, Limits, Outcome, Step};
 use crate::recorder;
 use crate::schedule;
 use crate::stabilization::{History, Windows};
-use crate::time::Timestamp;
+use crate::time::{ShiftBack, Timestamp};
 
 /// A change that is not answered for this long counts as failed.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -102,7 +102,7 @@ impl Target {
         now: Timestamp,
     ) -> Self {
         let fresh = restored.is_none();
-        let saved = restored.unwrap_or_default();
+        let saved = restored.unwrap_or_default().not_after(now);
         let mut target = Target {
             seed: schedule::hash(id.as_str()),
             id,
@@ -196,7 +196,7 @@ impl Target {
         }
         if self.fresh && workload.replicas > 0 {
             // As the HPA: the count found first is a recommendation, so a fresh start changes nothing at once.
-            self.history.add(Windows::of(&self.policy), workload.replicas, now);
+            self.history.begin(workload.replicas, now);
         }
     }
 
@@ -346,10 +346,10 @@ impl Target {
         if matches!(self.change, Change::Failed { retry_at } if retry_at <= context.now) {
             self.change = Change::None;
         }
-        match self.observed.clone() {
+        match &self.observed {
             Observed::Never => {}
-            Observed::Known(workload) => self.decide_for(workload, cause, context),
-            Observed::Unknown(error, last) => self.hold_blind(&error, last, cause, context),
+            Observed::Known(workload) => self.decide_for(*workload, cause, context),
+            Observed::Unknown(error, last) => self.hold_blind(&error.clone(), *last, cause, context),
         }
     }
 
@@ -387,7 +387,7 @@ impl Target {
         self.decide_at = verdict.next.map(|(at, _)| at);
         self.stale_at = verdict.stale_at;
         self.remember(&verdict, now);
-        let record = recorder::full(self, context, &verdict, workload, cause, outcome);
+        let record = recorder::full(self, context, &mut verdict, workload, cause, outcome);
         context.commands.push(Command::Emit(Arc::new(record)));
         if outcome == Outcome::Scaled {
             self.command(&verdict, workload.replicas, context);
@@ -422,6 +422,7 @@ impl Target {
 
     fn remember(&mut self, verdict: &crate::decide::Verdict, now: Timestamp) {
         if let Some(wanted) = verdict.recommendation {
+            self.save_now |= self.history.ends_peak(wanted);
             self.history.add(Windows::of(&self.policy), wanted, now);
             self.unsaved = true;
         }
@@ -469,11 +470,16 @@ impl Target {
     }
 
     pub(crate) fn saved(&self) -> SavedState {
+        let mut scaled = self.scaled.clone();
+        if let Change::InFlight { from, to, at, executor: false, .. } = self.change {
+            // Whoever restores this will find the change done or not; counting it is the safe side.
+            scaled.push(ScaleEvent { at, from, to });
+        }
         SavedState {
             original_replicas: self.original,
             last_active: self.last_active,
             recommendations: self.history.as_slice().iter().copied().collect::<Vec<Recommendation>>(),
-            scaled: self.scaled.clone(),
+            scaled,
             failures: self.knowledge.iter().map(|known| known.failures).collect(),
             sequence: self.sequence,
         }
@@ -491,5 +497,23 @@ impl Target {
     /// The deadline of a read of this trigger that is asked for now.
     pub(crate) fn deadline(&self, trigger: usize, now: Timestamp) -> Timestamp {
         now + read_timeout(self.policy.triggers[trigger].polling_interval)
+    }
+}
+
+impl ShiftBack for Target {
+    fn shift_back(&mut self, by: Duration) {
+        self.plans.shift_back(by);
+        self.knowledge.shift_back(by);
+        self.last_active.shift_back(by);
+        self.history.shift_back(by);
+        self.scaled.shift_back(by);
+        self.decide_at.shift_back(by);
+        self.stale_at.shift_back(by);
+        self.saved_at.shift_back(by);
+        match &mut self.change {
+            Change::None => {}
+            Change::InFlight { at, .. } => at.shift_back(by),
+            Change::Failed { retry_at } => retry_at.shift_back(by),
+        }
     }
 }

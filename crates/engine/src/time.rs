@@ -38,6 +38,32 @@ impl Timestamp {
     }
 }
 
+/// Times that are kept, when the clock is set back: what is moved by as much keeps its distance from now.
+pub(crate) trait ShiftBack {
+    /// Moves every time in it back by `by`.
+    fn shift_back(&mut self, by: Duration);
+}
+
+impl ShiftBack for Timestamp {
+    fn shift_back(&mut self, by: Duration) {
+        *self = *self - by;
+    }
+}
+
+impl<T: ShiftBack> ShiftBack for Option<T> {
+    fn shift_back(&mut self, by: Duration) {
+        if let Some(inner) = self {
+            inner.shift_back(by);
+        }
+    }
+}
+
+impl<T: ShiftBack> ShiftBack for Vec<T> {
+    fn shift_back(&mut self, by: Duration) {
+        self.iter_mut().for_each(|inner| inner.shift_back(by));
+    }
+}
+
 fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }

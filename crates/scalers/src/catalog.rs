@@ -52,6 +52,21 @@ pub fn not_yet_served() -> impl Iterator<Item = &'static str> {
     keda::KEDA.iter().copied().filter(|kind| find(kind).is_none())
 }
 
+/// What the label `scaler` of KEDA's metrics says for a trigger without a name: `apacheKafkaScaler` for `apache-kafka`.
+#[must_use]
+pub fn label(kind: &str) -> String {
+    let mut label = String::new();
+    for (place, word) in kind.split('-').enumerate() {
+        let mut letters = word.chars();
+        match letters.next() {
+            Some(first) if place > 0 => label.extend(first.to_uppercase()),
+            first => label.extend(first),
+        }
+        label.push_str(letters.as_str());
+    }
+    label + "Scaler"
+}
+
 /// A trigger whose parameters are understood and sound.
 pub struct Checked {
     /// What the decision needs to know of it.

@@ -9,8 +9,11 @@ pub(crate) mod oauth;
 mod request;
 mod single_flight;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use tidegate_engine::{ReadError, ReadErrorKind};
 
@@ -21,6 +24,10 @@ pub(crate) use request::{Answer, Request, shown};
 
 /// An idle connection is kept this long. KEDA's default.
 const IDLE: Duration = Duration::from_secs(90);
+
+/// Requests to one server at the same time, and so connections to it: more would not be answered sooner, and thousands
+/// of triggers that are read at once would open thousands of connections.
+const AT_ONCE: usize = 32;
 
 /// All pools of a process. A pool lives as long as a trigger uses it, so rotated certificates leave nothing behind.
 #[derive(Default)]
@@ -36,7 +43,12 @@ impl Http {
             return pool;
         }
         pools.retain(|pool| pool.strong_count() > 0);
-        let pool = Arc::new(Pool { tls, client: OnceLock::new(), flights: SingleFlight::default() });
+        let pool = Arc::new(Pool {
+            tls,
+            client: OnceLock::new(),
+            flights: SingleFlight::default(),
+            servers: Mutex::default(),
+        });
         pools.push(Arc::downgrade(&pool));
         pool
     }
@@ -47,14 +59,27 @@ pub(crate) struct Pool {
     tls: TlsSettings,
     client: OnceLock<Result<reqwest::Client, ReadError>>,
     flights: SingleFlight<Result<Answer, ReadError>>,
+    /// Turns for each server.
+    servers: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Pool {
     /// Sends a request and reads the answer in whole. Who asks the same at the same time shares the answer.
     pub(crate) async fn send(self: &Arc<Self>, request: Request) -> Result<Answer, ReadError> {
         let (pool, key) = (Arc::clone(self), request.digest());
-        let work = async move { request.run(pool.client()?, pool.tls.client.is_some()).await };
+        let turns = self.turns(&request);
+        let work = async move {
+            // The semaphore is never closed. Whoever gives up waiting leaves the queue.
+            let _turn = turns.acquire().await;
+            request.run(pool.client()?, pool.tls.client.is_some()).await
+        };
         self.flights.run(key, work).await
+    }
+
+    fn turns(&self, request: &Request) -> Arc<Semaphore> {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let turns = servers.entry(request.url.origin().ascii_serialization());
+        Arc::clone(turns.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))))
     }
 
     /// Made at the first request, since it reads the system's certificates.
@@ -64,6 +89,8 @@ impl Pool {
 }
 
 fn build(tls: &TlsSettings) -> Result<reqwest::Client, ReadError> {
+    // HTTP/1.1 only: with HTTP/2 the client does not pass on why a server ended a connection, as for want of a client
+    // certificate, and its one connection saves little where a server gets no more than a few.
     let config = crate::kafka::tls::config(tls).map_err(|(parameter, message)| {
         let message = format!("setting up TLS with the parameter \"{parameter}\": {message}");
         ReadError::new(ReadErrorKind::Configuration, message)

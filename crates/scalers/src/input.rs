@@ -1,11 +1,12 @@
 //! What a trigger was given, resolved and not yet understood.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::secret::Secret;
 
 /// One trigger of a manifest with everything its parameters can come from. Drivers make it; the catalogue reads it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct TriggerInput {
     /// The type as written, as `kafka` or `apache-kafka`.
     pub kind: String,
@@ -29,6 +30,25 @@ pub struct TriggerInput {
     pub metric_type: MetricType,
     /// Whether `scalingModifiers` replaces the trigger's own target.
     pub formula_in_use: bool,
+}
+
+/// Shows which parameters there are, and no value: even metadata may hold a credential in an address or a header.
+impl fmt::Debug for TriggerInput {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("TriggerInput")
+            .field("kind", &self.kind)
+            .field("index", &self.index)
+            .field("name", &self.name)
+            .field("namespace", &self.namespace)
+            .field("scaled_object", &self.scaled_object)
+            .field("metadata", &self.metadata.keys())
+            .field("env", &self.env.keys())
+            .field("auth", &self.auth.keys())
+            .field("pod_identity", &self.pod_identity)
+            .field("metric_type", &self.metric_type)
+            .field("formula_in_use", &self.formula_in_use)
+            .finish()
+    }
 }
 
 /// `metricType` of an external metric.

@@ -203,3 +203,6 @@ pub(crate) fn go_duration(text: &str) -> Option<Duration> {
 pub(crate) fn one_of(choices: &[&str]) -> String {
     format!("one of {}", choices.join(", "))
 }
+
+#[cfg(test)]
+mod tests;

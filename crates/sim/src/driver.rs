@@ -278,12 +278,15 @@ impl<'a> Run<'a> {
     fn disturb(&mut self, index: usize) {
         match self.scenario.disturbances[index].what.clone() {
             Disturbance::Restart => {
+                let left = self.engine.saved_state(&self.scenario.target);
+                self.begin(left);
+            }
+            Disturbance::Killed => {
                 let last = self.trace.records.last().map_or(0, |record| record.sequence);
-                let restored =
-                    self.saved.clone().map(|state| SavedState { sequence: state.sequence.max(last), ..state });
-                if restored.is_none() {
-                    self.follower.forget();
-                }
+                let sequence = |state: SavedState| SavedState { sequence: state.sequence.max(last), ..state };
+                let restored = self.saved.clone().map(sequence);
+                // What it did not save of its windows is gone.
+                self.follower.forget();
                 self.begin(restored);
             }
             Disturbance::Amnesia => {

@@ -66,8 +66,10 @@ pub struct Planned {
 /// What an operator's day brings.
 #[derive(Clone, Debug)]
 pub enum Disturbance {
-    /// The process ends and starts anew with what it saved last; answers under way are lost.
+    /// The process ends in order and starts anew with what it left behind; answers under way are lost.
     Restart,
+    /// The process is killed and starts anew with what it saved last.
+    Killed,
     /// The process ends and starts anew, and nothing was saved.
     Amnesia,
     /// The clock jumps by so many milliseconds, back when negative.

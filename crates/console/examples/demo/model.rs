@@ -1,13 +1,13 @@
-//! Made-up targets for looking at the console: a seeded load, consumers of a known speed, and decisions about them.
+//! Made-up targets for looking at the console: a seeded load, consumers of a known speed, and the engine that decides.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_console::{LoadPoint, Store, TargetInfo, TriggerInfo};
+use tidegate_console::{LoadPoint, Store, TargetInfo};
 use tidegate_engine::{
-    Cause, FORMAT, Figures, Limits, MetricTarget, Mode, NextChange, Outcome, PartitionFigures, ReadError,
-    ReadErrorKind, Reading, ReadingRecord, Reason, Record, Rule, Step, TargetId, Timestamp, Workload,
+    Behavior, Command, Compat, Engine, Event, FailurePolicy, Figures, MetricTarget, Mode, PartitionFigures, Pause,
+    Policy, ReadError, ReadErrorKind, Reading, TargetId, Timestamp, TriggerPolicy, Workload,
 };
 
 /// Records that one replica takes a second.
@@ -16,7 +16,6 @@ const SPEED: f64 = 20.0;
 const THRESHOLD: f64 = 50.0;
 const MAX: u32 = 12;
 const COOLDOWN: Duration = Duration::from_secs(45);
-const WINDOW: Duration = Duration::from_secs(30);
 
 /// Numbers that look random and are the same for the same seed (xorshift).
 #[derive(Debug)]
@@ -42,11 +41,9 @@ pub(crate) struct Model {
     carry: f64,
     workload: Workload,
     starting: VecDeque<(Timestamp, u32)>,
-    wanted: VecDeque<(Timestamp, u32)>,
-    last_active: Option<Timestamp>,
-    last_up: Option<Timestamp>,
-    failures: u32,
-    sequence: u64,
+    engine: Engine,
+    /// Until the engine has been told.
+    policy: Option<Arc<Policy>>,
     /// Seconds of the hour in which the source fails.
     outage: std::ops::Range<i64>,
 }
@@ -59,22 +56,8 @@ impl Model {
         let id = TargetId::new(namespace, name);
         let count = if seed == 1 { 8 } else { 4 + (dice.roll() * 6.0) as usize };
         let metric: Arc<str> = format!("s0-kafka-{name}").into();
-        store.target(
-            &id,
-            TargetInfo {
-                kind: "Deployment".into(),
-                workload: name.into(),
-                max: MAX,
-                triggers: vec![TriggerInfo {
-                    name: None,
-                    kind: "kafka".into(),
-                    metric,
-                    target: MetricTarget::AverageValue(THRESHOLD),
-                    activation: 0.0,
-                }],
-                ..TargetInfo::default()
-            },
-        );
+        let policy = policy(metric);
+        store.target(&id, TargetInfo::of(&policy, "Deployment", name));
         Model {
             id,
             dice,
@@ -84,11 +67,8 @@ impl Model {
             carry: 0.0,
             workload: Workload::default(),
             starting: VecDeque::new(),
-            wanted: VecDeque::new(),
-            last_active: None,
-            last_up: None,
-            failures: 0,
-            sequence: 0,
+            engine: Engine::new(),
+            policy: Some(Arc::new(policy)),
             outage: if seed % 3 == 2 { 1_500..1_530 } else { 0..0 },
         }
     }
@@ -106,20 +86,20 @@ impl Model {
     pub(crate) fn second(&mut self, store: &Store, at: Timestamp) {
         let rate = self.rate(at);
         self.flow(rate);
-        while let Some(&(due, ready)) = self.starting.front().filter(|&&(due, _)| due <= at) {
+        while let Some(&(_, ready)) = self.starting.front().filter(|&&(due, _)| due <= at) {
             self.workload.ready = ready.min(self.workload.current);
             self.starting.pop_front();
-            let _ = due;
         }
         store.workload(&self.id, &self.workload, at);
         if self.id.name() == "orders" {
             let produced_total = self.partitions.iter().map(|&(end, _)| end).sum();
             store.load(LoadPoint { at, produced_total, target_rate: rate });
         }
-        let outcome = self.read(at);
-        store.reading(&self.id, 0, "", &outcome, at);
-        let record = self.decide(&outcome, at);
-        store.record(&record);
+        if let Some(policy) = self.policy.take() {
+            self.drive(store, Event::PolicyChanged { target: self.id.clone(), policy, restored: None }, at);
+        }
+        self.drive(store, Event::WorkloadObserved { target: self.id.clone(), workload: Ok(self.workload) }, at);
+        self.drive(store, Event::Tick, at);
     }
 
     fn flow(&mut self, rate: f64) {
@@ -145,11 +125,9 @@ impl Model {
 
     fn read(&mut self, at: Timestamp) -> Result<Reading, ReadError> {
         if self.outage.contains(&(at.as_millis() / 1_000 % 3_600)) {
-            self.failures += 1;
             let message = "reading lag of group orders: broker 127.0.0.1:9092 did not answer within 1 s";
             return Err(ReadError::new(ReadErrorKind::Timeout, message));
         }
-        self.failures = 0;
         let topic: Arc<str> = self.id.name().into();
         let partitions: Vec<PartitionFigures> = (0_i32..)
             .zip(&self.partitions)
@@ -179,117 +157,68 @@ impl Model {
         })
     }
 
-    fn decide(&mut self, outcome: &Result<Reading, ReadError>, at: Timestamp) -> Arc<Record> {
-        let now = self.workload.replicas;
-        let useful = self.partitions.len() as u32;
-        let mut steps = Vec::new();
-        let mut next = None;
-        let (mut value, mut wanted, mut active) =
-            (None, None, self.last_active.is_some_and(|last| at.since(last) < COOLDOWN));
-        let mut desired = now;
-        let mut step = |rule, to: u32, reason: String, desired: &mut u32| {
-            if to != *desired || rule == Rule::MissingMetric {
-                steps.push(Step { rule, from: *desired, to, reason: Reason::Text(reason) });
-                *desired = to;
-            }
-        };
-        if let Ok(reading) = outcome {
-            value = Some(reading.value);
-            let asked = (reading.value / THRESHOLD).ceil() as u32;
-            wanted = Some(asked);
-            if reading.value > 0.0 {
-                self.last_active = Some(at);
-                active = true;
-            }
-            let lag = reading.value;
-            step(Rule::Metrics, asked, format!("lag {lag} against {THRESHOLD} a replica wants {asked}"), &mut desired);
-            self.wanted.push_back((at, desired));
-            while self.wanted.front().is_some_and(|&(then, _)| at.since(then) > WINDOW) {
-                self.wanted.pop_front();
-            }
-            let highest = self.wanted.iter().map(|&(_, wanted)| wanted).max().unwrap_or(0).min(now.max(desired));
-            if highest > desired && active {
-                step(Rule::Stabilization, highest, format!("the highest of the last 30 s is {highest}"), &mut desired);
-            }
-            let most = (2 * now).max(4);
-            if self.last_up.is_some_and(|last| at.since(last) < Duration::from_secs(15)) && desired > now {
-                step(Rule::ScaleUpPolicy, now, "the step of the last 15 s is used up".into(), &mut desired);
-            } else if desired > most {
-                step(Rule::ScaleUpPolicy, most, format!("at most {most} within 15 s"), &mut desired);
-            }
-            if desired == 0 && active {
-                let ends = self.last_active.unwrap_or(at) + COOLDOWN;
-                next = Some(NextChange { at: ends, what: "the cooldown ends".into() });
-                step(Rule::Cooldown, 1.min(now.max(1)), format!("active until {ends}"), &mut desired);
-            }
-            if desired > useful {
-                step(Rule::UsefulParallelism, useful, format!("{useful} partitions keep {useful} busy"), &mut desired);
-            }
-        } else {
-            step(Rule::MissingMetric, now, "the source did not answer, so nothing is moved".into(), &mut desired);
-        }
-        let bound_by = steps.last().map_or(Rule::None, |step| step.rule);
-        self.sequence += 1;
-        let record = Record {
-            format: FORMAT.into(),
-            sequence: self.sequence,
-            at,
-            target: self.id.clone(),
-            cause: Cause::Reading { trigger: 0 },
-            mode: Mode::Direct,
-            workload: Some(self.workload),
-            readings: vec![self.reading_record(outcome, value, wanted, at)],
-            formula: None,
-            active,
-            steps,
-            bound_by,
-            desired_replicas: desired,
-            limits: Limits { min: 0, max: MAX, idle: None, useful: Some(useful) },
-            result: match (outcome, desired == now) {
-                (Err(_), _) => Outcome::Held,
-                (_, true) => Outcome::Unchanged,
-                _ => Outcome::Scaled,
-            },
-            next,
-        };
-        self.apply(desired, at);
-        Arc::new(record)
-    }
-
-    fn reading_record(
-        &self,
-        outcome: &Result<Reading, ReadError>,
-        value: Option<f64>,
-        wanted: Option<u32>,
-        at: Timestamp,
-    ) -> ReadingRecord {
-        ReadingRecord {
-            trigger: "s0".into(),
-            kind: "kafka".into(),
-            metric: format!("s0-kafka-{}", self.id.name()).into(),
-            value,
-            target: MetricTarget::AverageValue(THRESHOLD),
-            activation: 0.0,
-            active: value.is_some_and(|value| value > 0.0),
-            parallelism: outcome.as_ref().ok().and_then(|reading| reading.parallelism),
-            at: outcome.as_ref().ok().map(|reading| reading.at),
-            age_ms: outcome.as_ref().ok().map(|reading| at.since(reading.at).as_millis() as u64),
-            error: outcome.as_ref().err().cloned(),
-            failures: self.failures,
-            on_failure: tidegate_engine::FailurePolicy::Default,
-            fallback: false,
-            wanted,
-            figures: None,
+    /// The engine is told what is seen, and what it commands is done.
+    fn drive(&mut self, store: &Store, event: Event, at: Timestamp) {
+        let mut commands = VecDeque::from(self.engine.handle(event, at));
+        while let Some(command) = commands.pop_front() {
+            let answer = match command {
+                Command::Read { target, trigger, read, .. } => {
+                    let outcome = self.read(at);
+                    store.reading(&self.id, trigger, "", &outcome, at);
+                    Event::ReadingArrived { target, trigger, read, outcome }
+                }
+                Command::SetReplicas { target, replicas, change } => {
+                    self.apply(replicas, at);
+                    Event::ScaleFinished { target, change, outcome: Ok(()) }
+                }
+                Command::Emit(record) => {
+                    store.record(&record);
+                    continue;
+                }
+                Command::Save { .. } | Command::WakeAt(_) => continue,
+            };
+            commands.extend(self.engine.handle(answer, at));
         }
     }
 
     fn apply(&mut self, desired: u32, at: Timestamp) {
         if desired > self.workload.replicas {
-            self.last_up = Some(at);
             self.starting.push_back((at + Duration::from_secs(2 + (self.dice.roll() * 4.0) as u64), desired));
         }
         self.workload.replicas = desired;
         self.workload.current = desired;
         self.workload.ready = self.workload.ready.min(desired);
+    }
+}
+
+fn policy(metric: Arc<str>) -> Policy {
+    let mut behavior = Behavior::api_server_defaults();
+    behavior.scale_down.stabilization = Duration::from_secs(30);
+    Policy {
+        min_replicas: 0,
+        max_replicas: MAX,
+        idle_replicas: None,
+        cooldown: COOLDOWN,
+        initial_cooldown: Duration::ZERO,
+        created: None,
+        triggers: vec![TriggerPolicy {
+            name: None,
+            kind: "kafka".into(),
+            metric,
+            target: MetricTarget::AverageValue(THRESHOLD),
+            activation: 0.0,
+            polling_interval: Duration::from_secs(1),
+            source: 1,
+            on_failure: FailurePolicy::Default,
+        }],
+        behavior: Some(behavior),
+        tolerance: 0.1,
+        fallback: None,
+        formula: None,
+        pause: Pause::default(),
+        force_activation: false,
+        restore_original: false,
+        mode: Mode::Direct,
+        compat: Compat::default(),
     }
 }

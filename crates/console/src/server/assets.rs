@@ -29,6 +29,7 @@ fn file_of(name: &str) -> Option<Response> {
         "js" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",
+        "txt" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     };
     Some(([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], *bytes).into_response())

@@ -17,8 +17,10 @@ use crate::info::{LoadPoint, TargetInfo};
 use crate::view;
 
 pub(crate) use decisions::{RecordFilter, is_action};
+use target::{Keep, Room};
 pub(crate) use target::{PartitionKey, TargetState, TriggerState};
-pub(crate) use track::{FINE, Fold, Grid, Sample, Track};
+pub(crate) use track::{Fold, Grid, Sample, Track};
+use track::{RICH, SLIM, Shape};
 
 /// How much a [`Store`] keeps and how it presents itself.
 #[derive(Clone, Debug)]
@@ -43,11 +45,19 @@ impl Default for StoreOptions {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             git_commit: "unknown".to_owned(),
             allowed_hosts: Vec::new(),
-            max_records: 6_000,
-            max_partition_series: 500,
+            max_records: 4_000,
+            max_partition_series: 300,
             max_streams: 64,
         }
     }
+}
+
+/// Up to this many targets, series are kept at a higher resolution.
+const FEW_TARGETS: usize = 40;
+
+/// How much a new series keeps where there are so many targets.
+fn shape_among(targets: usize) -> &'static Shape {
+    if targets <= FEW_TARGETS { &RICH } else { &SLIM }
 }
 
 /// Records of one sort kept for one target: at least and at most.
@@ -129,7 +139,8 @@ impl Store {
     /// A decision was made.
     pub fn record(&self, record: &Arc<Record>) {
         let mut state = self.lock();
-        let keep = self.records_a_target(state.targets.len().max(1));
+        let keep =
+            Keep { records: self.records_a_target(state.targets.len()), shape: shape_among(state.targets.len()) };
         if record.cause != Cause::Removed || state.targets.contains_key(&record.target) {
             state.targets.entry(record.target.clone()).or_default().decided(record, keep);
         }
@@ -148,9 +159,10 @@ impl Store {
     ) {
         let _ = metric;
         let mut state = self.lock();
-        let room = self.options.max_partition_series.saturating_sub(state.partition_series());
+        let partitions = self.options.max_partition_series.saturating_sub(state.partition_series());
+        let shape = shape_among(state.targets.len());
         let Some(found) = state.targets.get_mut(target) else { return };
-        found.read(trigger, outcome, at, room);
+        found.read(trigger, outcome, at, Room { shape, partitions });
         self.publish_sample(&state, target, at);
     }
 
@@ -184,7 +196,7 @@ impl Store {
     /// What the load generator has done so far.
     pub fn load(&self, point: LoadPoint) {
         let mut state = self.lock();
-        state.load_track.get_or_insert_with(|| Track::new(&FINE)).push(point.at, Some(point.target_rate));
+        state.load_track.get_or_insert_with(|| Track::new(&RICH)).push(point.at, Some(point.target_rate));
         state.load = Some(point);
         self.hub.publish("load", None, || point);
     }

@@ -8,7 +8,7 @@ use tidegate_engine::{Figures, Limits, MetricTarget, ReadError, Reading, Record,
 
 use super::decisions::Decisions;
 use super::slope::Slope;
-use super::track::{COARSE, FINE, Steps, Track};
+use super::track::{COARSE, Shape, Steps, Track};
 use crate::info::{TargetInfo, TriggerInfo};
 
 /// One target's state and past.
@@ -80,6 +80,24 @@ impl TriggerState {
     }
 }
 
+/// What a reading may take up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// The shape of a new series.
+    pub(crate) shape: &'static Shape,
+    /// How many more partitions may get a series.
+    pub(crate) partitions: usize,
+}
+
+/// What a record may take up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep {
+    /// How many records of each sort stay.
+    pub(crate) records: usize,
+    /// The shape of a new series.
+    pub(crate) shape: &'static Shape,
+}
+
 impl TargetState {
     /// A changed manifest. A trigger whose metric is another one now starts afresh.
     pub(crate) fn describe(&mut self, info: TargetInfo) {
@@ -107,14 +125,14 @@ impl TargetState {
         &mut self.triggers[index]
     }
 
-    /// An answer of a trigger's source; `room` is how many more partitions may get a series.
-    pub(crate) fn read(&mut self, index: usize, outcome: &Result<Reading, ReadError>, at: Timestamp, room: usize) {
+    /// An answer of a trigger's source.
+    pub(crate) fn read(&mut self, index: usize, outcome: &Result<Reading, ReadError>, at: Timestamp, room: Room) {
         let trigger = self.trigger(index);
-        trigger.value.get_or_insert_with(|| Track::new(&FINE)).push(at, outcome.as_ref().ok().map(|r| r.value));
+        trigger.value.get_or_insert_with(|| Track::new(room.shape)).push(at, outcome.as_ref().ok().map(|r| r.value));
         match outcome {
             Ok(reading) => {
                 trigger.take(reading, at);
-                self.partitions(index, reading.figures.as_deref(), at, room);
+                self.partitions(index, reading.figures.as_deref(), at, room.partitions);
             }
             Err(error) => {
                 trigger.fail(error);
@@ -133,7 +151,7 @@ impl TargetState {
         ] {
             match track {
                 Some(track) => track.push(at, value),
-                None if value.is_some() => track.get_or_insert_with(|| Track::new(&FINE)).push(at, value),
+                None if value.is_some() => track.get_or_insert_with(|| Track::new(room.shape)).push(at, value),
                 None => {}
             }
         }
@@ -175,10 +193,10 @@ impl TargetState {
         self.workload = Some((at, *workload));
     }
 
-    /// A decision; `keep` is how many records of each sort stay.
-    pub(crate) fn decided(&mut self, record: &Arc<Record>, keep: usize) {
+    /// A decision.
+    pub(crate) fn decided(&mut self, record: &Arc<Record>, keep: Keep) {
         let at = record.at;
-        self.decisions.push(record, keep);
+        self.decisions.push(record, keep.records);
         self.limits = Some(record.limits);
         self.tracks.desired.set(at, Some(record.desired_replicas));
         self.tracks.min.set(at, Some(record.limits.min));
@@ -202,7 +220,7 @@ impl TargetState {
             }
         }
         if let Some(formula) = &record.formula {
-            self.tracks.formula.get_or_insert_with(|| Track::new(&FINE)).push(at, formula.value);
+            self.tracks.formula.get_or_insert_with(|| Track::new(keep.shape)).push(at, formula.value);
         }
     }
 

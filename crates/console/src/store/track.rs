@@ -20,8 +20,11 @@ pub(crate) struct Shape {
     pub(crate) tiers: &'static [(i64, usize)],
 }
 
-/// Ten minutes of readings at one a second, an hour at 10 s, a day at 1 min: at most 34 KB.
-pub(crate) const FINE: Shape = Shape { raw: 600, tiers: &[(10_000, 360), (60_000, 1_440)] };
+/// Fifteen minutes of readings at one a second, three hours at 10 s, a day at 1 min: at most 48 KB. For the first targets.
+pub(crate) const RICH: Shape = Shape { raw: 900, tiers: &[(10_000, 1_080), (60_000, 1_440)] };
+
+/// Five minutes of readings at one a second, an hour at 10 s, a day at 2 min: at most 20 KB. Where there are many targets.
+pub(crate) const SLIM: Shape = Shape { raw: 300, tiers: &[(10_000, 360), (120_000, 720)] };
 
 /// Four minutes at one a second, an hour at 10 s, a day at 5 min: at most 13 KB. For single partitions.
 pub(crate) const COARSE: Shape = Shape { raw: 240, tiers: &[(10_000, 360), (300_000, 288)] };
@@ -111,7 +114,8 @@ impl Track {
         Track { shape, base: None, raw: Ring::new(shape.raw), tiers }
     }
 
-    /// Adds a value, or a gap. A time before the last one means that the clock was set back: what lies after it goes.
+    /// Adds a value, or a gap, in place of any at the same time. A time before the last one means that the clock was set
+    /// back: what lies after it goes.
     pub(crate) fn push(&mut self, at: Timestamp, value: Option<f64>) {
         #[allow(clippy::cast_possible_truncation, reason = "documented precision of the series")]
         let value = value.filter(|value| value.is_finite()).map_or(f32::NAN, |value| value as f32);
@@ -122,7 +126,7 @@ impl Track {
             return self.push(Timestamp::from_millis(at), Some(f64::from(value)));
         }
         let tick = tick(at, base);
-        self.raw.drop_after(|&(earlier, _)| earlier > tick);
+        self.raw.drop_after(|&(earlier, _)| earlier >= tick);
         let repeats = |&(_, earlier): &(u32, f32)| earlier.to_bits() == value.to_bits();
         self.raw.push_or_stretch((tick, value), repeats, |last| last.0 = tick);
         for tier in &mut self.tiers {
@@ -242,20 +246,30 @@ impl<T: Copy> Ring<T> {
     }
 }
 
-/// A whole number that holds until it changes; only changes are kept: at most 32 KB.
+/// A whole number that holds until it changes; only changes are kept: at most 12 KB.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    changes: VecDeque<(i64, Option<u32>)>,
+    base: Option<i64>,
+    /// Ticks since the base, and the value; [`UNKNOWN`] where it is not known.
+    changes: VecDeque<(u32, u32)>,
 }
 
 /// Changes kept by one [`Steps`].
-const MAX_CHANGES: usize = 2_000;
+const MAX_CHANGES: usize = 1_500;
+/// No replica count.
+const UNKNOWN: u32 = u32::MAX;
 
 impl Steps {
     /// The value from `at` on; `None`: not known.
     pub(crate) fn set(&mut self, at: Timestamp, value: Option<u32>) {
         let at = at.as_millis();
-        while self.changes.back().is_some_and(|&(earlier, _)| earlier > at) {
+        let base = *self.base.get_or_insert(at.saturating_sub(BEFORE_FIRST_MS));
+        if at < base || at - base > i64::from(u32::MAX) * TICK_MS {
+            *self = Steps::default();
+            return self.set(Timestamp::from_millis(at), value);
+        }
+        let (tick, value) = (tick(at, base), value.unwrap_or(UNKNOWN));
+        while self.changes.back().is_some_and(|&(earlier, _)| earlier > tick) {
             self.changes.pop_back();
         }
         if self.changes.back().is_some_and(|&(_, last)| last == value) {
@@ -263,8 +277,10 @@ impl Steps {
         }
         if self.changes.len() >= MAX_CHANGES {
             self.thin();
+        } else if self.changes.len() == self.changes.capacity() {
+            self.changes.reserve_exact(self.changes.len().clamp(8, MAX_CHANGES - self.changes.len()));
         }
-        self.changes.push_back((at, value));
+        self.changes.push_back((tick, value));
     }
 
     /// Forgets every second change of the older half, so that the course of the day stays where it changes often.
@@ -278,18 +294,20 @@ impl Steps {
 
     /// The value now.
     pub(crate) fn last(&self) -> Option<u32> {
-        self.changes.back().and_then(|&(_, value)| value)
+        self.changes.back().map(|&(_, value)| value).filter(|&value| value != UNKNOWN)
     }
 
     /// All changes as samples, from the last before `from` on.
     pub(crate) fn samples(&self, from: i64) -> Vec<Sample> {
-        let start = self.changes.partition_point(|&(at, _)| at <= from).saturating_sub(1);
+        let Some(base) = self.base else { return Vec::new() };
+        let time = |tick: u32| base + i64::from(tick) * TICK_MS;
+        let start = self.changes.partition_point(|&(tick, _)| time(tick) <= from).saturating_sub(1);
         self.changes
             .range(start..)
-            .map(|&(at, value)| {
+            .map(|&(tick, value)| {
                 #[allow(clippy::cast_precision_loss, reason = "replica counts are small")]
-                let value = value.map_or(f32::NAN, |value| value as f32);
-                Sample { at, min: value, max: value, mean: value }
+                let value = if value == UNKNOWN { f32::NAN } else { value as f32 };
+                sample_at(base, tick, [value; 3])
             })
             .collect()
     }

@@ -17,7 +17,8 @@ pub(crate) fn plain_page(state: &State, version: &str, now: Timestamp, note: Opt
     let mut page = String::from(concat!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Tidegate</title>",
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
-        "<meta http-equiv=\"refresh\" content=\"5\"><link rel=\"stylesheet\" href=\"/plain.css\"></head><body>",
+        "<meta http-equiv=\"refresh\" content=\"5\"><link rel=\"icon\" href=\"data:,\">",
+        "<link rel=\"stylesheet\" href=\"/plain.css\"></head><body>",
         "<h1>Tidegate</h1>"
     ));
     push(&mut page, "p", &format!("Version {version}, {now}"));

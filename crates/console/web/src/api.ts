@@ -186,10 +186,6 @@ export function fetchTargets(search: string): Promise<TargetPage> {
   return get(`/api/v1/targets?limit=200&q=${encodeURIComponent(search)}`);
 }
 
-export function fetchTarget(id: string): Promise<Target> {
-  return get(pathOf(id));
-}
-
 export function fetchSeries(id: string, from: number, to: number, points: number, signal: AbortSignal): Promise<SeriesPage> {
   const range = `from=${Math.round(from)}&to=${Math.round(to)}&points=${points}`;
   return get(`${pathOf(id)}/series?${range}`, signal);

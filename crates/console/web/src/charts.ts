@@ -265,7 +265,8 @@ export class Charts {
       },
       scales: { x: { time: true, range: () => [this.from, this.to] }, y: { range: (_plot, _min, max) => [0, Math.max(whole ? 2 : 1, (max ?? 0) * 1.12)] } },
       axes: [
-        { show: last, stroke: text, grid, ticks: { show: false }, size: TIME_AXIS, font, space: 70, values: (_plot, splits, _axis, _space, step) => splits.map((at) => timeTick(at, step)) },
+        // All panels have the same upright lines; the last one tells the times.
+        { stroke: text, grid, ticks: { show: false }, size: last ? TIME_AXIS : 0, font, space: 70, values: (_plot, splits, _axis, _space, step) => splits.map((at) => (last ? timeTick(at, step) : "")) },
         {
           stroke: text,
           grid,
@@ -281,7 +282,6 @@ export class Charts {
       bands,
       hooks: {
         draw: [(plot) => this.drawMarks(plot)],
-        drawClear: last ? [] : [(plot) => this.drawGrid(plot)],
         setCursor: [
           (plot) => {
             if (plot === this.panels[0]?.plot) {
@@ -309,27 +309,6 @@ export class Charts {
       this.legends();
       this.events.cursor(row);
     }
-  }
-
-  /** Upright grid lines in the panels that have no time axis of their own. */
-  private drawGrid(plot: uPlot): void {
-    const below = this.panels.at(-1)?.plot;
-    const splits = (below?.axes[0] as { _splits?: number[] } | undefined)?._splits;
-    if (!splits) {
-      return;
-    }
-    const { ctx, bbox } = plot;
-    ctx.save();
-    ctx.strokeStyle = color("grid");
-    ctx.lineWidth = devicePixelRatio;
-    ctx.beginPath();
-    for (const at of splits) {
-      const x = Math.round(plot.valToPos(at, "x", true));
-      ctx.moveTo(x, bbox.top);
-      ctx.lineTo(x, bbox.top + bbox.height);
-    }
-    ctx.stroke();
-    ctx.restore();
   }
 
   private drawMarks(plot: uPlot): void {
@@ -365,8 +344,7 @@ export class Charts {
     if (!frame) {
       return;
     }
-    // The panel with the time axis first: the others take its grid.
-    for (const { plot, columns, banded } of [...this.panels].reverse()) {
+    for (const { plot, columns, banded } of this.panels) {
       const fresh = (column: Column): Column => frame.column(column.id) ?? column;
       const data: (number | null)[][] = [frame.time, ...columns.map((column) => fresh(column).values)];
       for (const column of banded) {

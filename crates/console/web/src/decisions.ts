@@ -1,7 +1,7 @@
 // The list of decisions: newest first, scaling actions standing out, each with its explanation to unfold.
 
 import type { DecisionRecord, RecordPage } from "./api";
-import { byId, h, setText } from "./dom";
+import { byId, explanation, h, setText } from "./dom";
 import * as format from "./format";
 
 type Kind = "all" | "actions";
@@ -142,7 +142,7 @@ export class Decisions {
       h("time", { datetime: record.at }, format.time(Date.parse(record.at))),
       h("b", { class: `change ${kind}` }, record.action ? `${from ?? "?"} → ${record.desiredReplicas}` : String(record.desiredReplicas)),
       h("span", { class: troubled ? "rule trouble" : "rule" }, format.rule(record.boundBy)),
-      h("span", { class: "headline" }, withoutTarget(record)),
+      h("span", { class: "headline" }, why(record)),
     );
     const row = h("li", { class: kind, "data-sequence": String(record.sequence) }, button);
     button.addEventListener("click", () => {
@@ -163,30 +163,13 @@ export class Decisions {
   }
 }
 
-/** The headline without the target's name, which stands above the list. */
-function withoutTarget(record: DecisionRecord): string {
-  return record.headline.startsWith(`${record.target}: `) ? record.headline.slice(record.target.length + 2) : record.headline;
+/** The headline without the target and the numbers, which stand beside it. */
+function why(record: DecisionRecord): string {
+  const rest = record.headline.startsWith(`${record.target}: `) ? record.headline.slice(record.target.length + 2) : record.headline;
+  return rest.replace(/^(?:\d+ → \d+|stays at \d+), /, "");
 }
 
 function details(record: DecisionRecord): HTMLElement {
-  const steps = record.steps.map((step) =>
-    h("tr", {}, h("td", {}, format.rule(step.rule)), h("td", { class: "number" }, `${step.from} → ${step.to}`), h("td", {}, step.reason)),
-  );
-  const readings = record.readings.map((reading) =>
-    h(
-      "tr",
-      { class: reading.error ? "trouble" : "" },
-      h("td", {}, reading.metric),
-      h("td", { class: "number" }, `${format.number(reading.value)} / ${format.number(reading.target.value)}`),
-      h("td", {}, reading.error ? reading.error.message : reading.ageMs === undefined ? "" : `${reading.ageMs} ms old`),
-    ),
-  );
-  return h(
-    "div",
-    { class: "details" },
-    h("p", { class: "explanation" }, record.explanation),
-    steps.length > 0 && h("table", {}, h("caption", {}, "Rules, in their order"), h("tbody", {}, ...steps)),
-    readings.length > 0 && h("table", {}, h("caption", {}, "Readings (value / target)"), h("tbody", {}, ...readings)),
-    h("p", { class: "fine" }, `Decision ${record.sequence}, ${record.result}, ${record.at}`),
-  );
+  const fine = `Decision ${record.sequence}, ${record.result}, ${record.at}`;
+  return h("div", { class: "details" }, explanation(record.explanation), h("p", { class: "fine" }, fine));
 }

@@ -35,3 +35,16 @@ export function setText(element: Element, text: string): void {
     element.textContent = text;
   }
 }
+
+/** An explanation as the server words it: lines, with headings that stand at the left after an empty line. */
+export function explanation(text: string): HTMLElement {
+  const box = h("div", { class: "explanation" });
+  let blank = false;
+  for (const line of text.trim().split("\n")) {
+    if (line !== "") {
+      box.append(blank && !line.startsWith(" ") ? h("b", {}, line) : line, "\n");
+    }
+    blank = line === "";
+  }
+  return box;
+}

@@ -74,12 +74,17 @@ class App {
     document.addEventListener("visibilitychange", () => !document.hidden && this.draw());
     window.setInterval(() => this.second(), 1_000);
     window.setInterval(() => void this.refreshTargets(), 3_000);
-    void this.refreshTargets().then(() => this.route());
+    this.route();
+    if (this.selected === null) {
+      void this.refreshTargets();
+    }
   }
 
   private route(): void {
     const wanted = decodeURIComponent(location.hash.replace(/^#\//, ""));
-    this.select(wanted.includes("/") ? wanted : this.selected);
+    if (wanted.includes("/")) {
+      this.select(wanted);
+    }
   }
 
   private select(id: string | null): void {
@@ -95,6 +100,7 @@ class App {
     this.marks.show([], 0, 1);
     byId("summary").hidden = true;
     this.live.follow(id);
+    void this.refreshTargets();
   }
 
   private async refreshAll(): Promise<void> {
@@ -116,7 +122,7 @@ class App {
       byId("empty").hidden = page.total > 0;
       if (this.selected === null && page.targets[0]) {
         this.select(page.targets[0].id);
-        this.targets.show(page, this.selected);
+        return;
       }
       await this.refreshTarget(page);
     } catch {
@@ -129,11 +135,12 @@ class App {
     if (id === null) {
       return;
     }
-    const found = page.targets.find((target) => target.id === id) ?? (await api.fetchTarget(id).catch(() => null));
+    const among = (targets: api.Target[]): api.Target | undefined => targets.find((target) => target.id === id);
+    const found = among(page.targets) ?? among((await api.fetchTargets(id)).targets);
     if (id !== this.selected) {
       return;
     }
-    byId("gone").hidden = found !== null;
+    byId("gone").hidden = found !== undefined;
     if (found) {
       this.target = found;
       showSummary(found);
@@ -198,6 +205,9 @@ class App {
       // A wide range is fetched afresh now and then, so that its live end gets as coarse as the rest.
       if (this.span > 30 * MINUTE && Date.now() - this.fetchedAt > this.span * 10) {
         void this.refreshSeries();
+      }
+      if (document.body.dataset["live"] === "live") {
+        this.frame?.hold(serverNow() / 1000);
       }
       this.draw();
     }

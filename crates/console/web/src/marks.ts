@@ -2,7 +2,7 @@
 
 import type { Action, DecisionRecord } from "./api";
 import { direction } from "./charts";
-import { byId, h, setText } from "./dom";
+import { byId, explanation, h } from "./dom";
 import * as format from "./format";
 
 export interface MarkEvents {
@@ -116,10 +116,10 @@ export class Marks {
     this.shown = action.sequence;
     this.events.point(action);
     const earlier = group.actions.slice(-6, -1).reverse();
-    const explanation = h("p", { class: "explanation" }, action.headline);
+    let told = explanation(action.headline);
     const change = h("b", { class: `change ${direction(action)}` }, `${action.from ?? "?"} → ${action.to}`);
     const head = h("header", {}, change, h("time", {}, format.time(Date.parse(action.at))), h("span", { class: "rule" }, format.rule(action.boundBy)));
-    this.tip.replaceChildren(head, explanation);
+    this.tip.replaceChildren(head, told);
     if (earlier.length > 0) {
       const lines = earlier.map((one) => h("li", {}, `${format.time(Date.parse(one.at))}  ${one.from ?? "?"} → ${one.to}, ${format.rule(one.boundBy)}`));
       const rest = group.actions.length - 1 - earlier.length;
@@ -133,7 +133,9 @@ export class Marks {
     try {
       const record = await this.events.explain(action.sequence);
       if (this.shown === action.sequence) {
-        setText(explanation, record.explanation);
+        const whole = explanation(record.explanation);
+        told.replaceWith(whole);
+        told = whole;
       }
     } catch {
       // The record has left the server's memory: the headline stays.

@@ -38,7 +38,7 @@ export function showSummary(target: Target): void {
   field("headline", target.headline?.replace(`${target.id}: `, "") ?? "No decision yet");
   field("bound", target.boundBy === null || target.boundBy === "none" ? "nothing binds" : `bound by ${format.rule(target.boundBy)}`);
   const state = byId("state");
-  state.dataset["health"] = target.health;
+  state.dataset["health"] = target.health === "ok" && !target.active ? "inactive" : target.health;
   setText(state, { ok: target.active ? "active" : "inactive", failing: "source failing", held: "held", paused: "paused", starting: "starting" }[target.health]);
   showTriggers(target.triggers);
   tick(target);

@@ -26,7 +26,7 @@ async function open(options = {}) {
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type()) && !outage) complaints.push(message.text());
+    if (["error", "warning"].includes(message.type()) && !outage) complaints.push(`${message.text()} ${message.location().url}`);
   });
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("request", (request) => {
@@ -47,7 +47,9 @@ async function becomes(read, expected, what) {
   }
 }
 
-const text = (page, selector) => async () => (await page.locator(selector).first().textContent())?.trim();
+/** Text with every run of blanks as one. */
+const flat = (found) => found?.replace(/\s+/g, " ").trim();
+const text = (page, selector) => async () => flat(await page.locator(selector).first().textContent());
 const field = (page, name) => text(page, `[data-field="${name}"]`);
 
 async function valuesEqualTheApi(page) {
@@ -92,15 +94,15 @@ async function marksExplain(page, records) {
   const marks = page.locator("#marks button");
   await becomes(() => marks.count(), records.length, "a mark for each action");
   await page.keyboard.press("]");
-  await becomes(text(page, "#tip .explanation"), records[0].explanation.trim(), "the explanation of the latest action");
+  await becomes(text(page, "#tip .explanation"), flat(records[0].explanation), "the explanation of the latest action");
   await page.keyboard.press("ArrowLeft");
-  await becomes(text(page, "#tip .explanation"), records[1].explanation.trim(), "the one before");
+  await becomes(text(page, "#tip .explanation"), flat(records[1].explanation), "the one before");
   await page.keyboard.press("Home");
-  await becomes(text(page, "#tip .explanation"), records.at(-1).explanation.trim(), "the first");
+  await becomes(text(page, "#tip .explanation"), flat(records.at(-1).explanation), "the first");
   await page.keyboard.press("Escape");
   await becomes(() => page.locator("#tip").isVisible(), false, "Escape takes the explanation away");
   await marks.nth(2).hover();
-  await becomes(text(page, "#tip .explanation"), records.at(-3).explanation.trim(), "pointing explains too");
+  await becomes(text(page, "#tip .explanation"), flat(records.at(-3).explanation), "pointing explains too");
   await marks.nth(2).click();
   const open = page.locator('#decisions button[aria-expanded="true"]');
   await becomes(() => open.count(), 1, "a chosen mark unfolds its decision");
@@ -169,6 +171,7 @@ async function liveChangesAppear(page) {
   await becomes(() => page.locator("#decisions > li").first().getAttribute("data-sequence"), "601", "the new decision");
   await becomes(text(page, 'b[data-series="desired"]'), "4", "the chart's end");
   await becomes(text(page, 'b[data-series="lag"]'), "77", "the lag's end");
+  await page.locator('#marks button[data-sequence="601"]').waitFor();
   await page.keyboard.press("]");
   await becomes(() => page.evaluate(() => document.activeElement?.getAttribute("data-sequence")), "601", "its mark");
   await page.keyboard.press("Escape");
@@ -195,8 +198,10 @@ async function outageIsSeen(page) {
   await step("stop");
   await becomes(() => page.evaluate(() => document.body.dataset.live), "stale", "a lost server is seen");
   await becomes(field(page, "desired"), "4", "what was known stays on the page");
+  const fetchedAgain = ["/series", "/records"].map((part) => page.waitForResponse((answer) => answer.url().includes(part) && answer.ok()));
   await step("start");
   await becomes(() => page.evaluate(() => document.body.dataset.live), "live", "and its return");
+  await Promise.all(fetchedAgain);
   outage = false;
 }
 

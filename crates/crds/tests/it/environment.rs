@@ -147,7 +147,7 @@ fn a_cluster_wide_authentication_reads_keda_s_namespace() {
     let found =
         authentication("ClusterTriggerAuthentication", "{secretTargetRef: [{parameter: a, name: login, key: user}]}");
     expect![[r#"
-        test.yaml:36:41: ClusterTriggerAuthentication auth: spec.secretTargetRef[0].name: there is no Secret named "login" in namespace "keda"; there is no Secret in namespace "keda" at all
+        test.yaml:36:41: ClusterTriggerAuthentication auth: spec.secretTargetRef[0].name: there is no Secret named "login" in namespace "keda"; there is none at all; the kind for the whole cluster reads this namespace and no other
     "#]].assert_eq(&found.unwrap_err());
 }
 

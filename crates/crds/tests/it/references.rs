@@ -111,7 +111,7 @@ fn authentications_secrets_and_their_keys_must_be_there() {
         test.yaml:24:61: TriggerAuthentication default/auth: spec.secretTargetRef[0].key: the Secret default/login has no key "pasword"; did you mean "password"?
     "#]].assert_eq(&said("{secretTargetRef: [{parameter: password, name: login, key: pasword}]}"));
     expect![[r#"
-        test.yaml:24:51: TriggerAuthentication default/auth: spec.configMapTargetRef[0].name: there is no ConfigMap named "login" in namespace "default"; there is no ConfigMap in namespace "default" at all
+        test.yaml:24:51: TriggerAuthentication default/auth: spec.configMapTargetRef[0].name: there is no ConfigMap named "login" in namespace "default"; there is none at all
     "#]].assert_eq(&said("{configMapTargetRef: [{parameter: password, name: login, key: password}]}"));
     expect![[r#"
         test.yaml:24:36: TriggerAuthentication default/auth: spec.env[0].name: the container has no variable "PASSWORD"
@@ -139,10 +139,10 @@ fn deployments_must_select_their_pods_and_find_their_environment() {
     assert_eq!(deployment("matchLabels: {app: worker}", expression), "");
     let container = |rest: &str| deployment("command: [work]", &format!("command: [work], {rest}"));
     expect![[r#"
-        test.yaml:11:84: Deployment default/worker: spec.template.spec.containers[0].env[0].valueFrom.secretKeyRef.name: there is no Secret named "none" in namespace "default"; there is no Secret in namespace "default" at all
+        test.yaml:11:84: Deployment default/worker: spec.template.spec.containers[0].env[0].valueFrom.secretKeyRef.name: there is no Secret named "none" in namespace "default"; there is none at all
     "#]].assert_eq(&container("env: [{name: A, valueFrom: {secretKeyRef: {name: none, key: a}}}]"));
     expect![[r#"
-        test.yaml:11:67: Deployment default/worker: spec.template.spec.containers[0].envFrom[0].configMapRef.name: there is no ConfigMap named "none" in namespace "default"; there is no ConfigMap in namespace "default" at all
+        test.yaml:11:67: Deployment default/worker: spec.template.spec.containers[0].envFrom[0].configMapRef.name: there is no ConfigMap named "none" in namespace "default"; there is none at all
     "#]]
         .assert_eq(&container("envFrom: [{configMapRef: {name: none}}, {secretRef: {name: none, optional: true}}]"));
     expect![[r#"
@@ -165,11 +165,11 @@ fn the_embedded_broker_s_address_is_there_when_a_scenario_starts_it() {
     let scenario = "apiVersion: tidegate.dev/v1alpha1\nkind: Scenario\nmetadata: {name: a}\nspec: {topics: []}\n";
     assert_eq!(all_problems(&format!("{broker}{scenario}")), "");
     expect![[r#"
-        test.yaml:11:74: Deployment default/worker: spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef.name: there is no ConfigMap named "tidegate-broker" in namespace "default"; there is no ConfigMap in namespace "default" at all
+        test.yaml:11:74: Deployment default/worker: spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef.name: there is no ConfigMap named "tidegate-broker" in namespace "default"; there is none at all
     "#]].assert_eq(&all_problems(&broker));
     let own = scenario.replace("topics: []", "bootstrapServers: 'kafka:9092'");
     expect![[r#"
-        test.yaml:11:74: Deployment default/worker: spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef.name: there is no ConfigMap named "tidegate-broker" in namespace "default"; there is no ConfigMap in namespace "default" at all
+        test.yaml:11:74: Deployment default/worker: spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef.name: there is no ConfigMap named "tidegate-broker" in namespace "default"; there is none at all
     "#]].assert_eq(&all_problems(&format!("{broker}{own}")));
 }
 

@@ -158,7 +158,6 @@ const BREAKS: &[Break] = &[
             error: None,
             target: MetricTarget::AverageValue(1.0),
             activation: 0.0,
-            fallback: false,
             wanted: Some(0),
             fallback: false,
         });
@@ -178,6 +177,7 @@ const BREAKS: &[Break] = &[
     ("outcome", |record| record.result = Outcome::Held),
     ("outcome", |record| record.result = Outcome::Advised),
     ("outcome", |record| record.mode = Mode::Shadow),
+    ("outcome", |record| record.mode = Mode::Hpa),
     ("outcome", |record| record.workload = None),
     ("next", |record| record.next = Some(NextChange { at: at(99), what: "cooldown ends".into() })),
     ("recompute", |record| record.readings[0].wanted = Some(4)),

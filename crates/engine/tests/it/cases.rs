@@ -102,7 +102,7 @@ fn behavior() -> impl Strategy<Value = Behavior> {
 }
 
 fn metric_target() -> impl Strategy<Value = MetricTarget> {
-    let amount = prop_oneof![(1..1000_u32).prop_map(f64::from), 0.001..100.0_f64];
+    let amount = prop_oneof![(1..1000_u32).prop_map(f64::from), thousandths(100_000)];
     (amount, any::<bool>()).prop_map(|(amount, average)| {
         if average { MetricTarget::AverageValue(amount) } else { MetricTarget::Value(amount) }
     })
@@ -120,7 +120,7 @@ fn on_failure() -> impl Strategy<Value = FailurePolicy> {
 
 fn trigger_policy() -> impl Strategy<Value = TriggerPolicy> {
     let activation = prop_oneof![3 => Just(0.0), 1 => 0.0..200.0_f64];
-    (metric_target(), activation, 1..120_u64, 0..4_u64, on_failure()).prop_map(
+    (metric_target(), activation, 5..120_u64, 0..4_u64, on_failure()).prop_map(
         |(target, activation, interval, source, on_failure)| TriggerPolicy {
             activation,
             polling_interval: seconds(interval),
@@ -177,9 +177,15 @@ pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
     })
 }
 
+/// A number of at most three decimals, as the external metrics API carries them; never zero.
+fn thousandths(most: u64) -> impl Strategy<Value = f64> {
+    (1..=most).prop_map(|thousandths| thousandths as f64 / 1000.0)
+}
+
 /// What a source may say: mostly numbers, at times nothing.
 pub(crate) fn answer() -> impl Strategy<Value = Option<Result<Reading, ReadError>>> {
-    let value = prop_oneof![2 => Just(0.0), 5 => (0..2000_u32).prop_map(f64::from), 1 => 0.0..1e12_f64];
+    let value =
+        prop_oneof![2 => Just(0.0), 5 => (0..2000_u32).prop_map(f64::from), 1 => thousandths(1_000_000_000_000)];
     let reading = (value, option::weighted(0.4, 1..80_u32))
         .prop_map(|(value, parallelism)| Ok(Reading { parallelism, ..Reading::of(value, NOW) }));
     prop_oneof![8 => reading.prop_map(Some), 2 => Just(Some(Err(broken()))), 1 => Just(None)]

@@ -94,13 +94,13 @@ pub(super) fn charts(view: &TargetView, lag_target: Option<u64>) -> Vec<Chart> {
         chart(
             "replicas",
             "Replicas",
-            "replicas",
+            "count",
             vec![
                 limit("max", 4, count(|row| row.max)),
                 limit("useful", 3, count(|row| row.useful)),
-                steps("desired", 0, count(|row| row.desired)),
-                steps("running", 1, count(|row| row.running)),
                 steps("ready", 2, count(|row| row.ready)),
+                steps("running", 1, count(|row| row.running)),
+                steps("desired", 0, count(|row| row.desired)),
             ],
         ),
     ]

@@ -30,9 +30,9 @@ pub(super) fn page(summary: &Summary, views: &[TargetView]) -> String {
     // Writing to a String cannot fail.
     let _ = match (summary.started_at, summary.ended_at) {
         (Some(start), Some(end)) => {
-            write!(page, "<p>{start} to {end}, {}</p></header>\n", span_text(summary.duration_seconds))
+            writeln!(page, "<p>{start} to {end}, {}</p></header>", span_text(summary.duration_seconds))
         }
-        _ => write!(page, "<p>Nothing was heard during this run: no reading, no decision, no load.</p></header>\n"),
+        _ => writeln!(page, "<p>Nothing was heard during this run: no reading, no decision, no load.</p></header>"),
     };
     if let Some(reason) = &summary.aborted {
         let _ = writeln!(page, "<p class=\"warning\">The run ended early: {}.</p>", escape(reason));

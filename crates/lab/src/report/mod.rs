@@ -21,6 +21,9 @@ mod thinned;
 use std::path::{Path, PathBuf};
 
 pub use collector::{Collector, CollectorOptions, ProcessEvent, ProcessWhat};
+pub(crate) use collector::{State, TargetData};
+
+pub(crate) use thinned::Thinned;
 
 use self::files::Staging;
 use self::reaction::PodEvents;
@@ -100,12 +103,7 @@ fn file_name(target: &tidegate_engine::TargetId) -> String {
     target.as_str().replace(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.'), "-")
 }
 
-fn summarize(
-    state: &collector::State,
-    options: &ReportOptions,
-    lag_target: Option<u64>,
-    views: &[TargetView],
-) -> Summary {
+fn summarize(state: &State, options: &ReportOptions, lag_target: Option<u64>, views: &[TargetView]) -> Summary {
     let span = state.last.zip(state.first).map(|(last, first)| last.since(first));
     let mut warnings: Vec<String> = state.load_summaries.iter().filter_map(|load| load.warning()).collect();
     if state.records_left_out > 0 && options.record_files.is_empty() {
@@ -127,7 +125,7 @@ fn summarize(
     }
 }
 
-fn records(staging: &mut Staging, state: &collector::State, options: &ReportOptions) -> Result<PathBuf, LabError> {
+fn records(staging: &mut Staging, state: &State, options: &ReportOptions) -> Result<PathBuf, LabError> {
     const NAME: &str = "records.jsonl";
     if !options.record_files.is_empty() {
         return staging.join(NAME, &options.record_files);

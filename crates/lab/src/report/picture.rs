@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
-use super::chart::{Chart, Line, clock, time_step};
+use super::chart::{Chart, Line, axis_number, clock, time_step};
 use crate::error::LabError;
 
 const SIZE: (u32, u32) = (1280, 400);
@@ -74,6 +74,7 @@ fn paint(area: &Area<'_>, chart: &Chart, subject: &str) -> Result<(), Box<dyn st
         .light_line_style(TRANSPARENT)
         .x_labels((chart.end() / time_step(chart.end())) as usize + 1)
         .x_label_formatter(&|seconds| clock(*seconds))
+        .y_label_formatter(&|value| axis_number(*value))
         .label_style((FONT, 14))
         .draw()?;
     let top = chart.top() * 1.05;

@@ -188,7 +188,7 @@ async fn a_missing_topic_and_an_unreachable_broker_are_clear_errors() {
 async fn figures_are_served() {
     let broker = broker();
     produce(&broker, json!({"executor": "shared-iterations", "iterations": 20})).await;
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = support::free_port();
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let mut options = consumer(&broker);
     options.metrics_address = Some(address);

@@ -12,15 +12,15 @@ use tidegate_lab::load::{LoadObserver, LoadPoint};
 use tidegate_lab::scenario::{LoadSpec, Scenario};
 
 /// No test waits longer than this for anything.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `future`, or a failure that says what was waited for.
-pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
 }
 
 /// Polls until `condition` holds.
-pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
@@ -30,7 +30,7 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// Keeps every point of a load.
 #[derive(Default)]
-pub struct Points(pub Mutex<Vec<LoadPoint>>);
+pub(crate) struct Points(pub(crate) Mutex<Vec<LoadPoint>>);
 
 impl LoadObserver for Points {
     fn point(&self, point: &LoadPoint) {
@@ -38,19 +38,19 @@ impl LoadObserver for Points {
     }
 }
 
-pub fn points() -> Arc<Points> {
+pub(crate) fn points() -> Arc<Points> {
     Arc::default()
 }
 
 /// One load to topic `orders` from the fields of its manifest.
-pub fn load(mut fields: serde_json::Value) -> LoadSpec {
+pub(crate) fn load(mut fields: serde_json::Value) -> LoadSpec {
     fields["topic"] = "orders".into();
     let spec = serde_json::json!({"topics": [{"name": "orders", "partitions": 4}], "load": [fields]});
     Scenario::parse(spec).unwrap_or_else(|problems| panic!("{problems:#?}")).load.remove(0)
 }
 
 /// Sums of the committed offsets and of the end offsets of `orders`.
-pub fn offsets(bootstrap_servers: &str, group: &str, partitions: i32) -> (i64, i64) {
+pub(crate) fn offsets(bootstrap_servers: &str, group: &str, partitions: i32) -> (i64, i64) {
     let consumer: BaseConsumer =
         ClientConfig::new().set("bootstrap.servers", bootstrap_servers).set("group.id", group).create().unwrap();
     let mut list = TopicPartitionList::new();
@@ -64,7 +64,12 @@ pub fn offsets(bootstrap_servers: &str, group: &str, partitions: i32) -> (i64, i
     (committed, (0..partitions).map(ends).sum())
 }
 
-pub fn events(path: &std::path::Path) -> Vec<ConsumerEventKind> {
+pub(crate) fn events(path: &std::path::Path) -> Vec<ConsumerEventKind> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str::<ConsumerEvent>(line).unwrap().what).collect()
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -74,7 +74,8 @@ fn describe(parameter: &Parameter, name: &str, metadata: &mut Map<String, Value>
 }
 
 fn property(parameter: &Parameter) -> Value {
-    let mut property = json!({ "type": "string", "description": parameter.doc });
+    let description = parameter.doc.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut property = json!({ "type": "string", "description": description });
     if let Some(default) = parameter.default {
         property["default"] = json!(default);
     }

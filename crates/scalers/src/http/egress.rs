@@ -41,19 +41,30 @@ pub(super) struct Resolver;
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let (refused, allowed): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| forbidden(found.ip()));
-            if allowed.is_empty() && !refused.is_empty() {
-                return Err(REFUSED.into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            Ok(Box::new(allowed(found)?.into_iter()) as Addrs)
         })
     }
 }
 
+/// What is left of a name's addresses; an error when none is.
+fn allowed(found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, &'static str> {
+    let (refused, allowed): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| forbidden(found.ip()));
+    if allowed.is_empty() && !refused.is_empty() { Err(REFUSED) } else { Ok(allowed) }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Url, forbidden_host};
+    use super::{REFUSED, Url, allowed, forbidden_host};
+
+    #[test]
+    fn a_name_does_not_get_around_it() {
+        let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+        let (metadata, other) = ("169.254.169.254:0", "10.0.0.1:0");
+        assert_eq!(allowed(addresses(&[metadata, other])), Ok(addresses(&[other])));
+        assert_eq!(allowed(addresses(&[metadata, "[fe80::1]:0"])), Err(REFUSED));
+        assert_eq!(allowed(Vec::new()), Ok(Vec::new()));
+    }
 
     #[test]
     fn metadata_services_are_refused_in_every_spelling() {

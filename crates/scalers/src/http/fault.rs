@@ -6,13 +6,13 @@ use std::io;
 use tidegate_engine::ReadErrorKind;
 
 /// The kind, and the step with its cause and advice.
-pub(super) fn of(error: &reqwest::Error) -> (ReadErrorKind, String) {
+pub(super) fn of(error: &reqwest::Error, tls: bool) -> (ReadErrorKind, String) {
     let cause = cause(error);
     if error.is_timeout() {
         return (ReadErrorKind::Timeout, "no answer in time".to_owned());
     }
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return (ReadErrorKind::Unreachable, format!("the TLS handshake failed: {}", handshake(tls)));
+    if let Some(error) = find::<rustls::Error>(error) {
+        return (ReadErrorKind::Unreachable, format!("the TLS handshake failed: {}", handshake(error)));
     }
     if error.is_connect() {
         let step = if cause.contains("lookup") { "the name could not be resolved" } else { "connecting failed" };
@@ -24,7 +24,9 @@ pub(super) fn of(error: &reqwest::Error) -> (ReadErrorKind, String) {
     if error.is_builder() {
         return (ReadErrorKind::Configuration, format!("the request could not be made: {cause}"));
     }
-    (ReadErrorKind::Unreachable, format!("the connection broke before an answer: {cause}"))
+    // Since TLS 1.3 a server refuses a certificate after the handshake, and its reason may be lost with the connection.
+    let advice = if tls { "; a server that does not trust the client certificate does that, too" } else { "" };
+    (ReadErrorKind::Unreachable, format!("the connection broke before an answer: {cause}{advice}"))
 }
 
 fn handshake(error: &rustls::Error) -> String {

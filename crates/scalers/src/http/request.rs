@@ -182,7 +182,7 @@ impl Request {
     }
 
     fn fault(&self, error: &reqwest::Error) -> ReadError {
-        let (kind, message) = fault::of(error);
+        let (kind, message) = fault::of(error, self.url.scheme() == "https");
         self.error(kind, &message)
     }
 

@@ -38,6 +38,8 @@ pub struct LagReport {
     pub at: Timestamp,
     /// Requests that this read took.
     pub requests: u64,
+    /// Requests that these connections have carried since they were made, for all their users.
+    pub total_requests: u64,
     /// Connections open after it.
     pub connections: u64,
     /// Each group, in order of names.
@@ -130,6 +132,7 @@ impl LagReader {
         Ok(LagReport {
             at: Timestamp::EPOCH + at,
             requests: cluster.pool.requests() - before,
+            total_requests: cluster.pool.requests(),
             connections: cluster.pool.connections(),
             groups,
         })

@@ -19,10 +19,15 @@ impl<S> Deadline<S> {
     }
 }
 
+/// A trigger is told a little less than its deadline, so that it can say itself what it was waiting for, and where.
+fn margin(timeout: Duration) -> Duration {
+    (timeout / 20).min(Duration::from_millis(100))
+}
+
 #[async_trait]
 impl<S: Scaler> Scaler for Deadline<S> {
     async fn read(&self, now: Timestamp, timeout: Duration) -> Result<Reading, ReadError> {
-        let answer = tokio::time::timeout(timeout, self.inner.read(now, timeout)).await;
+        let answer = tokio::time::timeout(timeout, self.inner.read(now, timeout - margin(timeout))).await;
         answer.unwrap_or_else(|_| {
             let message = format!(
                 "reading the {} trigger took longer than the {} ms it was given; look whether its source is overloaded \

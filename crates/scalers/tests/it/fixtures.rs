@@ -2,6 +2,7 @@
 //! its source can give. One file each; a row without one fails the suite.
 
 mod cron;
+mod kafka;
 mod prometheus;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ pub struct Fixture {
 }
 
 /// All of them.
-pub const ALL: &[Fixture] = &[cron::FIXTURE, prometheus::FIXTURE];
+pub const ALL: &[Fixture] = &[cron::FIXTURE, kafka::FIXTURE, prometheus::FIXTURE];
 
 /// A trigger with this metadata and these authentication parameters.
 pub fn input(kind: &str, metadata: &[(&str, &str)], auth: &[(&str, &str)]) -> TriggerInput {

@@ -1,6 +1,7 @@
 //! What goes over the wire: parameters, headers, credentials of each mode, redirects, tokens, and how often.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -256,6 +257,48 @@ async fn identical_queries_at_the_same_time_are_sent_once() {
     for result in futures::future::join_all(reads).await {
         assert_eq!(result.unwrap().value, 5.0);
     }
+}
+
+/// Answers on connections that stay open, and counts how many of them there are.
+async fn counting() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, connections) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&connections);
+    let body = br#"{"status":"success","data":{"resultType":"scalar","result":[1,"5"]}}"#;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut request = vec![0; 8 << 10];
+                while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                    stream.write_all(&crate::server::http("200 OK", body)).await.unwrap();
+                }
+            });
+        }
+    });
+    (address, connections)
+}
+
+#[tokio::test]
+async fn a_thousand_different_queries_share_a_few_connections() {
+    let (address, connections) = counting().await;
+    let clients = Clients::new();
+    let scalers: Vec<_> = (0..1000)
+        .map(|number| {
+            let mut input = trigger(&format!("http://{address}"), &[], &[]);
+            input.metadata.insert("query".to_owned(), format!("vector({number})"));
+            connect(&input, &clients)
+        })
+        .collect();
+    for _ in 0..2 {
+        let reads = scalers.iter().map(|scaler| scaler.read(now(), AMPLE));
+        for result in futures::future::join_all(reads).await {
+            assert_eq!(result.unwrap().value, 5.0);
+        }
+    }
+    let connections = connections.load(Ordering::SeqCst);
+    assert!(connections <= 40, "{connections} connections");
 }
 
 #[tokio::test]

@@ -47,3 +47,10 @@ fn schemas_have_every_key() {
         assert_eq!(schema["properties"]["type"]["enum"], serde_json::json!(row.names));
     }
 }
+
+#[test]
+fn labels_are_keda_s() {
+    assert_eq!(catalog::label("kafka"), "kafkaScaler");
+    assert_eq!(catalog::label("apache-kafka"), "apacheKafkaScaler");
+    assert_eq!(catalog::label("prometheus"), "prometheusScaler");
+}

@@ -53,7 +53,9 @@ async fn results_of_every_kind() {
     let reading = ask("vector(42.5)", true).await.unwrap();
     assert_eq!((reading.value, reading.activation_value, notes(&reading)), (42.5, None, String::new()));
     assert_eq!(ask("scalar(vector(7))", true).await.unwrap().value, 7.0, "a scalar");
-    assert_eq!(ask("time()", true).await.unwrap().value, (now().as_millis() / 1000) as f64, "asked at the read's time");
+    let before = now().as_millis() / 1000;
+    let asked_at = ask("time()", true).await.unwrap().value;
+    assert!((before as f64..=now().as_millis() as f64 / 1000.0).contains(&asked_at), "asked at the read's time");
 
     let negative = ask("vector(-3)", true).await.unwrap();
     assert_eq!((negative.value, negative.activation_value), (0.0, Some(-3.0)));
@@ -192,8 +194,8 @@ async fn mutual_tls() {
     for refused in [trigger(&address, "vector(1)", &auth), trigger(&address, "vector(1)", &[("ca", &ca)])] {
         let error = read(&refused).await.unwrap_err();
         assert_eq!(error.kind, ReadErrorKind::Unreachable);
-        assert!(error.message.contains("the TLS handshake failed: "), "{error}");
-        assert!(error.message.contains("the server wants a client certificate that it trusts"), "{error}");
+        // The server's reason is an alert, which can be overtaken by the end of the connection.
+        assert!(error.message.contains("client certificate"), "{error}");
     }
 
     // Said before anything connects.

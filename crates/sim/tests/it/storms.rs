@@ -10,7 +10,7 @@ use tidegate_sim::{Scenario, Trace, run};
 use crate::random::draw;
 
 fn seeds() -> std::ops::Range<u64> {
-    let Ok(text) = std::env::var("TIDEGATE_SIM_SEEDS") else { return 0..150 };
+    let Ok(text) = std::env::var("TIDEGATE_SIM_SEEDS") else { return 0..60 };
     let (from, to) = text.split_once("..").expect("TIDEGATE_SIM_SEEDS is like 0..1000");
     from.parse().unwrap()..to.parse().unwrap()
 }

@@ -98,3 +98,6 @@ fn parse(text: &str) -> Result<Result<f64, String>, String> {
     // Adding zero makes 0 of -0, which would be shown as such.
     Ok(if number.is_finite() { Ok(number + 0.0) } else { Err(format!("the query gave {text}")) })
 }
+
+#[cfg(test)]
+mod tests;
