@@ -20,7 +20,7 @@ async fn an_edit_takes_effect_and_a_bad_one_keeps_the_last_good_one() {
     fs::rename(folder.path().join("all.yaml.tmp"), folder.path().join("all.yaml")).unwrap();
     let told = || run.lines.with("what was in force before stays");
     until("it is told", || !told().is_empty()).await;
-    assert!(told()[0].contains("all.yaml:19:") && told()[0].contains("maxReplicaCount"), "{:?}", told());
+    assert!(told()[0].contains("all.yaml:20:3") && told()[0].contains("maxReplicaCount"), "{:?}", told());
     write(folder.path(), "other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n");
     until("it is told again", || told().len() >= 2).await;
     assert_eq!(processes(folder.path()).len(), 5);
