@@ -237,7 +237,8 @@ fn check_rules(config: &Config, given: &mut Given<'_>) {
     for topic in config.topic.iter().flatten() {
         if let Some(fault) = topic_fault(topic) {
             // A text from the environment is not shown: it may be a secret.
-            let shown = if given.input.metadata.contains_key("topic") { format!("{topic:?}") } else { "a name".to_owned() };
+            let shown =
+                if given.input.metadata.contains_key("topic") { format!("{topic:?}") } else { "a name".to_owned() };
             given.problem("topic", format!("found {shown}, which {fault}"));
         }
     }

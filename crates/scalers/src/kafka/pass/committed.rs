@@ -218,7 +218,9 @@ fn requests(places: Vec<usize>, asked: Vec<Asked>, version: i16) -> Vec<(Vec<usi
             requests.push((vec![place], OffsetFetchRequest::default().with_group_id(group).with_topics(topics)));
             continue;
         }
-        let more = topics.as_ref().map_or(PARTITIONS_UNTOLD, |topics| topics.iter().map(|(_, partitions)| partitions.len()).sum());
+        let more = topics
+            .as_ref()
+            .map_or(PARTITIONS_UNTOLD, |topics| topics.iter().map(|(_, partitions)| partitions.len()).sum());
         let topics = topics.map(|topics| topics.into_iter().map(new_topic).collect());
         let group = OffsetFetchRequestGroup::default().with_group_id(group).with_topics(topics).with_member_epoch(-1);
         match requests.last_mut() {
