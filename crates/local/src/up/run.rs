@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::applied::Applied;
 use super::records::RecordFiles;
+use super::sending::Sending;
 use super::sinks::Tally;
 use super::{UpOptions, UpSummary, load};
 use crate::folder::{Examined, Files, ScenarioParts, Watch, examine};
@@ -44,6 +45,7 @@ pub(super) struct Run {
     pub(super) records: Arc<RecordFiles>,
     pub(super) console: Arc<Store>,
     pub(super) collector: Arc<Collector>,
+    pub(super) sending: Option<Sending>,
     pub(super) tally: Arc<Tally>,
     pub(super) applied: Applied,
     pub(super) page: Option<Page>,
@@ -190,6 +192,11 @@ impl Run {
         }
         if self.logs.dropped() > 0 {
             self.problems.push(format!("{} pieces of the pods' output could not be kept", self.logs.dropped()));
+        }
+        if let Some(sending) = self.sending.take()
+            && let Some(problem) = sending.end().await
+        {
+            self.problem(problem);
         }
         let report = if self.reports() { write_report(&self, ended_early).await } else { Ok(None) };
         let report = report.unwrap_or_else(|problem| {
