@@ -61,7 +61,7 @@ async fn bursts(folder: &Path, value: &AtomicU32) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         value.store(0, Ordering::Relaxed);
-        while !records(folder).last().is_some_and(|record| record.desired_replicas == 0) {
+        while records(folder).last().is_none_or(|record| record.desired_replicas != 0) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
