@@ -53,7 +53,6 @@ fn dispatch(command: Command) -> Done {
         Command::Lag(args) => lag::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Decide(args) => decide::run(&args),
-        Command::Decide(args) => decide::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Logs(args) => logs::run(&args),
         // Taken care of before the command line is read.

@@ -21,7 +21,11 @@ struct Kafka {
     process: Child,
     settings: KafkaSettings,
     folder: tempfile::TempDir,
+    _turn: tokio::sync::MutexGuard<'static, ()>,
 }
+
+/// One broker at a time: on a small machine several that start together keep each other from it.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 impl Drop for Kafka {
     fn drop(&mut self) {
@@ -55,6 +59,7 @@ fn java(jars: &Path, main: &str) -> Command {
 
 /// Starts one with `protocol` on its client listener and further lines of configuration.
 async fn kafka(protocol: &str, more: &str) -> Kafka {
+    let turn = TURN.lock().await;
     let jars = jars();
     let folder = tempfile::tempdir().unwrap();
     let (clients, controller) = (free_port(), free_port());
@@ -77,7 +82,7 @@ async fn kafka(protocol: &str, more: &str) -> Kafka {
         .unwrap_or_else(|error| panic!("java cannot be started ({error}); `cargo xtask setup` says what is missing"));
     assert!(formatted.success(), "formatting Kafka's storage failed");
     let process = java(&jars, "kafka.Kafka").arg(&config).spawn().unwrap();
-    Kafka { process, settings: KafkaSettings::plaintext(format!("127.0.0.1:{clients}")), folder }
+    Kafka { process, settings: KafkaSettings::plaintext(format!("127.0.0.1:{clients}")), folder, _turn: turn }
 }
 
 /// Makes topic `orders`, as soon as the broker answers.

@@ -1,3 +1,5 @@
+//! Edits of manifests while they are run: good ones take effect, bad ones are told and change nothing.
+
 use std::fs;
 
 use crate::bench::{Source, Upping, manifests, processes, until, write};

@@ -1,3 +1,5 @@
+//! What is left when `up` or its pods are killed: nothing that nobody looks after.
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

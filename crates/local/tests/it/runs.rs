@@ -1,3 +1,5 @@
+//! Whole runs, from the first look at the folder to the summary.
+
 use tidegate_engine::{Outcome, check};
 use tidegate_local::ProgressKind;
 

@@ -1,3 +1,5 @@
+//! What is wrong with a folder, with file and line, before anything starts.
+
 use tidegate_local::validate;
 
 use crate::bench::{Source, manifests, write};

@@ -1,3 +1,5 @@
+//! Clocks that jump: no change of replicas comes of it.
+
 use std::time::Duration;
 
 use crate::bench::{Bench, Says, Scripted, pass, policy};

@@ -1,3 +1,5 @@
+//! One trigger that panics or hangs disturbs no other.
+
 use std::time::Duration;
 
 use crate::bench::{Bench, Says, Scripted, pass, policy};

@@ -1,3 +1,5 @@
+//! From a reading to a change, and what happens when the change fails.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! State that is kept over a restart.
+
 use std::sync::Arc;
 
 use tidegate_engine::TargetId;

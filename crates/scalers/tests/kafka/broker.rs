@@ -152,6 +152,7 @@ pub fn produce(servers: &str, topic: &str, partitions: i32, each: usize) {
 }
 
 /// Starts the broker under a shell that kills it when this process, which holds its standard input, is gone.
+#[allow(clippy::zombie_processes, reason = "it lives as long as this process, whose end it notices")]
 fn start(folder: &Path, config: &Path) -> (Child, u32) {
     let pid_file = folder.join("pid");
     let script =

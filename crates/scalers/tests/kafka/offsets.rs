@@ -36,7 +36,9 @@ pub async fn report(servers: &str, groups: &[&str], topics: Option<&[&str]>) -> 
 }
 
 /// Case, records, the log's start, committed offset; lag by `earliest`, and by `latest`.
-const TABLE: &[(&str, i64, i64, Option<i64>, f64, f64)] = &[
+type Row = (&'static str, i64, i64, Option<i64>, f64, f64);
+
+const TABLE: &[Row] = &[
     ("usual", 100, 0, Some(40), 60.0, 60.0),
     ("caught-up", 100, 0, Some(100), 0.0, 0.0),
     ("at-start", 100, 0, Some(0), 100.0, 100.0),
