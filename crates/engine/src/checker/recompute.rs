@@ -124,7 +124,8 @@ fn asked(
     step: &Step,
 ) -> Result<u32, RecomputeError> {
     let Some(computed) = wanted else { return Ok(step.to) };
-    let cut = record.steps.get(index + 1).filter(|next| next.rule == Rule::UsefulParallelism);
+    // A cut that follows may be this metric's own, and then ends at its wanted count, or that of all sources together.
+    let cut = record.steps.get(index + 1).filter(|next| next.rule == Rule::UsefulParallelism && step.to != computed);
     let after = cut.map_or(step.to, |next| next.to);
     if after != computed {
         return Err(RecomputeError::Metrics { computed, recorded: after });
