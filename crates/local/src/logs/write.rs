@@ -251,8 +251,9 @@ impl OpenLog {
         };
         let mut text = Vec::new();
         if self.missing > 0 {
-            let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
-            writeln!(text, "{now} [tidegate] {} pieces of output are missing here: the disk was full", self.missing)?;
+            // With the time of the line that it stands before, so that sorting by time leaves it there.
+            text.extend(lines.iter().take_while(|byte| **byte != b' '));
+            writeln!(text, " [tidegate] {} pieces of output are missing here: the disk was full", self.missing)?;
         }
         text.extend_from_slice(lines);
         let written = file.write_all(&text);
