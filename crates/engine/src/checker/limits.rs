@@ -111,7 +111,8 @@ fn above_useful(view: &View<'_>, findings: &mut Findings) {
         || view.has(USERS_WORD)
         || view.record.steps.iter().any(|step| raising.contains(&step.rule) && step.to >= view.desired);
     // What is not known might keep more busy, so it may keep what is there.
-    let lacking = view.record.readings.iter().any(unknown);
+    let no_result = view.record.formula.as_ref().is_some_and(|formula| formula.value.is_none());
+    let lacking = no_result || view.record.readings.iter().any(unknown);
     findings.require(set_by_user || (!rises && (lacking || view.has(HOLDING))), USEFUL, || {
         format!("{} replicas are more than the {useful} that the sources can keep busy", view.desired)
     });

@@ -50,7 +50,7 @@ fn policy() -> impl Strategy<Value = Policy> {
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 100, max_global_rejects: 10_000, ..ProptestConfig::default() }
+    ProptestConfig { cases: 100, max_global_rejects: 10_000, max_shrink_iters: 100, ..ProptestConfig::default() }
 }
 
 proptest! {
