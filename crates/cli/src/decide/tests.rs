@@ -30,7 +30,9 @@ const CRON: &str =
 fn a_case_gives_one_line_with_its_keys_in_order() {
     let policy = format!("{{spec: {{minReplicaCount: 1, triggers: [{CRON}]}}}}");
     let text = case(&policy, "workload: {replicas: 3, readyReplicas: 3}\nreadings: {day: 5}");
-    expect![[""]].assert_eq(&answers(&text));
+    expect![[r#"
+        {"desiredReplicas":5,"active":true,"boundBy":"metrics","steps":[{"rule":"metrics","from":3,"to":5,"reason":"day is 5, at 1 a replica that takes 5"}]}
+    "#]].assert_eq(&answers(&text));
 }
 
 #[test]
@@ -53,7 +55,10 @@ fn several_documents_give_several_lines_and_one_bad_one_gives_none() {
     let policy = format!("{{spec: {{triggers: [{CRON}]}}}}");
     let good = case(&policy, "workload: {replicas: 3}\nreadings: {s0: 5}");
     assert_eq!(answers(&format!("{good}---\n{good}")).lines().count(), 2);
-    expect![[""]].assert_eq(&answers(&format!("{good}---\n{}", good.replace("s0:", "s7:"))));
+    expect![[r#"
+        case.yaml:9:12: readings.s7: no trigger is called "s7"; known are day, s0
+    "#]]
+    .assert_eq(&answers(&format!("{good}---\n{}", good.replace("s0:", "s7:"))));
 }
 
 #[test]
@@ -62,9 +67,16 @@ fn what_the_catalogue_refuses_is_told_with_its_line() {
         let policy = format!("\n  spec:\n    triggers:\n      - {trigger}");
         answers(&case(&policy, "workload: {replicas: 3}\nreadings: {}"))
     };
-    expect![[""]].assert_eq(&said("{type: crom, metadata: {}}"));
-    expect![[""]].assert_eq(&said("{type: cron, metadata: {timezone: UTC, start: 0 8 * * *, end: 0 18 * * *}}"));
-    expect![[""]].assert_eq(&said(&CRON.replace("timezone: UTC", "timezone: UTC, timezon: x")));
+    expect![[r#"
+        case.yaml:5:10: ScaledObject default/case: spec.triggers[0].type: unknown trigger type "crom"; did you mean "cron"?
+    "#]].assert_eq(&said("{type: crom, metadata: {}}"));
+    expect![[r#"
+        case.yaml:5:22: ScaledObject default/case: spec.triggers[0].metadata.desiredReplicas: is required and absent: expected in metadata "desiredReplicas"
+    "#]].assert_eq(&said("{type: cron, metadata: {timezone: UTC, start: 0 8 * * *, end: 0 18 * * *}}"));
+    expect![[r#"
+        case.yaml:5:59: warning: ScaledObject default/case: spec.triggers[0].metadata.timezon: unknown parameter; did you mean "timezone"?
+        {"desiredReplicas":3,"active":false,"boundBy":"missingMetric","steps":[{"rule":"missingMetric","from":3,"to":3,"reason":"the only metric is not known, so nothing moves"}]}
+    "#]].assert_eq(&said(&CRON.replace("timezone: UTC", "timezone: UTC, timezon: x")));
 }
 
 #[test]

@@ -74,8 +74,8 @@ fn the_answer_has_the_documented_shape() {
 #[test]
 fn a_policy_may_stand_in_a_file_of_its_own() {
     let policy =
-        CASE.lines().skip(2).take(7).map(|line| format!("{}\n", line.get(2..).unwrap_or(""))).collect::<String>();
-    let rest = CASE.lines().skip(9).map(|line| format!("{line}\n")).collect::<String>();
+        CASE.lines().skip(2).take(8).map(|line| format!("{}\n", line.get(2..).unwrap_or(""))).collect::<String>();
+    let rest = CASE.lines().skip(10).map(|line| format!("{line}\n")).collect::<String>();
     let case = format!("now: 2026-01-01T00:10:00Z\npolicyFile: policy.yaml\n{rest}");
     let folder = folder(&[("policy.yaml", &policy), ("case.yaml", &case)]);
     let ran = run(&["decide", folder.path().join("case.yaml").to_str().unwrap(), "-o", "json"]);

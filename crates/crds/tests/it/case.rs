@@ -107,6 +107,11 @@ fn bad_cases_say_where_and_why() {
         a: b: c
             case.yaml:1:4: broken YAML: the value has a colon followed by a space in it; put it in quotes
     "#]].assert_eq(&table(&inputs, whole));
+}
+
+#[test]
+fn bad_readings_and_histories_say_where_and_why() {
+    let whole = |text: &str| lines(&case::parse("case.yaml", text).1);
     let inputs = [
         "readings: {s0: many}",
         "readings: {s0: -1}",
