@@ -6,10 +6,12 @@ mod decide;
 mod explain;
 mod kafka;
 mod lag;
+mod logs;
 mod man;
 mod produce;
 mod scalers;
 mod up;
+mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -51,6 +53,9 @@ fn dispatch(command: Command) -> Done {
         Command::Lag(args) => lag::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Decide(args) => decide::run(&args),
-        _ => Ok(()),
+        Command::Validate(args) => validate::run(&args),
+        Command::Logs(args) => logs::run(&args),
+        // Taken care of before the command line is read.
+        Command::PodGuard { .. } => Ok(()),
     }
 }

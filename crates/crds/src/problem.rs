@@ -3,8 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 /// Whether a problem stops the manifest from being used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Severity {
     /// Allowed, but likely not what was meant.
     Warning,
@@ -15,7 +18,8 @@ pub enum Severity {
 /// One thing wrong with, or suspicious about, a manifest.
 ///
 /// `Display` gives one line: `file:line:column: Kind namespace/name: field: found X, expected Y; message`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Problem {
     /// Error or warning.
     pub severity: Severity,

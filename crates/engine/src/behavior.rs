@@ -143,12 +143,13 @@ pub(crate) fn next_widening(
     next
 }
 
-fn periods(policy: &Policy, direction: Direction) -> Vec<Duration> {
-    match (&policy.behavior, direction) {
-        (None, _) => vec![SYNC_PERIOD],
-        (Some(behavior), Direction::Up) => behavior.scale_up.policies.iter().map(|policy| policy.period).collect(),
-        (Some(behavior), Direction::Down) => behavior.scale_down.policies.iter().map(|policy| policy.period).collect(),
-    }
+fn periods(policy: &Policy, direction: Direction) -> impl Iterator<Item = Duration> {
+    let policies = policy.behavior.as_ref().map(|behavior| match direction {
+        Direction::Up => behavior.scale_up.policies.as_slice(),
+        Direction::Down => behavior.scale_down.policies.as_slice(),
+    });
+    let without = policies.is_none().then_some(SYNC_PERIOD);
+    policies.unwrap_or_default().iter().map(|policy| policy.period).chain(without)
 }
 
 /// How far back scale events matter.

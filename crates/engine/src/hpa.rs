@@ -143,7 +143,7 @@ pub(crate) fn fallback_value(target: MetricTarget, replicas: u32, workload: &Wor
 /// A number as the external metrics API carries it; a target too small for that as it is.
 pub(crate) fn carried(number: f64) -> f64 {
     let thousandths = (number * 1000.0).round();
-    if thousandths < 1.0 || thousandths >= 9e15 { number } else { thousandths / 1000.0 }
+    if (1.0..9e15).contains(&thousandths) { thousandths / 1000.0 } else { number }
 }
 
 /// A target as it is measured by.

@@ -27,6 +27,8 @@ mod recorder;
 mod schedule;
 mod stabilization;
 mod target;
+#[cfg(test)]
+mod tests;
 mod time;
 mod words;
 

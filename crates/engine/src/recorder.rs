@@ -53,15 +53,16 @@ impl Names {
     }
 }
 
-/// The record of a decision that looked at everything.
+/// The record of a decision that looked at everything. Takes the steps out of `verdict`.
 pub(crate) fn full(
     target: &Target,
     context: &Context<'_>,
-    verdict: &Verdict,
+    verdict: &mut Verdict,
     workload: Workload,
     cause: Cause,
     result: Outcome,
 ) -> Record {
+    let bound_by = verdict.bound_by();
     let policy = &target.policy;
     let triggers = policy.triggers.iter().zip(&target.knowledge).zip(context.judged.iter());
     let mut readings = Vec::with_capacity(policy.triggers.len());
@@ -86,8 +87,8 @@ pub(crate) fn full(
         readings,
         formula,
         active: verdict.active,
-        steps: verdict.steps.clone(),
-        bound_by: verdict.bound_by(),
+        steps: std::mem::take(&mut verdict.steps),
+        bound_by,
         desired_replicas: verdict.desired,
         limits: verdict.limits,
         result,

@@ -73,6 +73,12 @@ impl History {
         History { kept, newest: None }
     }
 
+    /// Keeps the count found first. It is not replaced by a recommendation of the same instant.
+    pub(crate) fn begin(&mut self, found: u32, now: Timestamp) {
+        self.kept.push(Recommendation { at: now, replicas: found });
+        self.newest = None;
+    }
+
     pub(crate) fn as_slice(&self) -> &[Recommendation] {
         &self.kept
     }

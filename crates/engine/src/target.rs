@@ -1,10 +1,12 @@
 //! One target: what is known of it, what is under way, and what happens when.
 
+mod changes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::behavior;
-use crate::event::{Command, Recommendation, SavedState, ScaleEvent, Workload};
+use crate::event::{Command, SavedState, ScaleEvent, Workload};
 use crate::knowledge::{Judged, Knowledge, read_timeout};
 use crate::plan::Plan;
 use crate::policy::{Mode, Policy, TargetId};
@@ -196,7 +198,7 @@ impl Target {
         }
         if self.fresh && workload.replicas > 0 {
             // As the HPA: the count found first is a recommendation, so a fresh start changes nothing at once.
-            self.history.add(Windows::of(&self.policy), workload.replicas, now);
+            self.history.begin(workload.replicas, now);
         }
     }
 
@@ -215,72 +217,6 @@ impl Target {
             self.scaled.retain(|past| past.at > cutoff);
             self.scaled.push(event);
         }
-    }
-
-    /// Takes the answer to a change.
-    pub(crate) fn finish_change(&mut self, answered: u64, outcome: Result<(), ReadError>, context: &mut Context<'_>) {
-        let Change::InFlight { change, from, to, at, executor, outdated, seen } = self.change.clone() else { return };
-        if change != answered {
-            return;
-        }
-        match outcome {
-            Ok(()) => {
-                self.change = Change::None;
-                self.change_failures = 0;
-                if let Observed::Known(workload) = &mut self.observed {
-                    *workload = Workload { replicas: to, ..*workload };
-                }
-                if !executor {
-                    self.remember_move(ScaleEvent { at, from, to });
-                }
-                self.save_now = true;
-                if outdated && !self.leaving {
-                    self.decide(Cause::ScaleFinished { error: None }, context);
-                }
-            }
-            Err(error) => self.change_failed(error, seen, context),
-        }
-    }
-
-    fn change_failed(&mut self, error: ReadError, seen: Option<Workload>, context: &mut Context<'_>) {
-        self.change_failures = self.change_failures.saturating_add(1);
-        let retry_at = context.now + schedule::retry_pause(self.change_failures, self.seed);
-        self.change = Change::Failed { retry_at };
-        if let (Observed::Known(workload), Some(seen)) = (&mut self.observed, seen) {
-            *workload = seen;
-        }
-        if !self.leaving {
-            self.decide(Cause::ScaleFinished { error: Some(error) }, context);
-        }
-    }
-
-    /// Puts the original count back if asked to. Whether it may be forgotten now.
-    pub(crate) fn leave(&mut self, context: &mut Context<'_>) -> bool {
-        self.leaving = true;
-        if matches!(self.change, Change::InFlight { .. }) && self.policy.restore_original {
-            return false;
-        }
-        let (Some(original), Some(workload)) = (self.original, self.last_known()) else { return true };
-        if !self.policy.restore_original || workload.replicas == original {
-            return true;
-        }
-        self.sequence += 1;
-        let advised = self.policy.mode == Mode::Shadow;
-        let reason = Reason::Original { replicas: original };
-        let step = Step { rule: Rule::RestoreOriginal, from: workload.replicas, to: original, reason };
-        let record = recorder::bare(
-            self,
-            context,
-            Cause::Removed,
-            vec![step],
-            if advised { Outcome::Advised } else { Outcome::Scaled },
-        );
-        context.commands.push(Command::Emit(Arc::new(record)));
-        if !advised {
-            let target = self.id.clone();
-            context.commands.push(Command::SetReplicas { target, replicas: original, change: self.sequence });
-        }
-        true
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
@@ -346,10 +282,10 @@ impl Target {
         if matches!(self.change, Change::Failed { retry_at } if retry_at <= context.now) {
             self.change = Change::None;
         }
-        match self.observed.clone() {
+        match &self.observed {
             Observed::Never => {}
-            Observed::Known(workload) => self.decide_for(workload, cause, context),
-            Observed::Unknown(error, last) => self.hold_blind(&error, last, cause, context),
+            Observed::Known(workload) => self.decide_for(*workload, cause, context),
+            Observed::Unknown(error, last) => self.hold_blind(&error.clone(), *last, cause, context),
         }
     }
 
@@ -387,7 +323,7 @@ impl Target {
         self.decide_at = verdict.next.map(|(at, _)| at);
         self.stale_at = verdict.stale_at;
         self.remember(&verdict, now);
-        let record = recorder::full(self, context, &verdict, workload, cause, outcome);
+        let record = recorder::full(self, context, &mut verdict, workload, cause, outcome);
         context.commands.push(Command::Emit(Arc::new(record)));
         if outcome == Outcome::Scaled {
             self.command(&verdict, workload.replicas, context);
@@ -401,7 +337,7 @@ impl Target {
 
     fn outcome(&self, verdict: &crate::decide::Verdict, current: u32, now: Timestamp) -> Outcome {
         let elsewhere = matches!(self.change, Change::InFlight { to, .. } if to != verdict.desired);
-        if verdict.desired == current && !(elsewhere && !verdict.held) {
+        if verdict.desired == current && (!elsewhere || verdict.held) {
             return match (verdict.paused, verdict.held) {
                 (true, _) => Outcome::Paused,
                 (false, true) => Outcome::Held,
@@ -478,7 +414,7 @@ impl Target {
         SavedState {
             original_replicas: self.original,
             last_active: self.last_active,
-            recommendations: self.history.as_slice().iter().copied().collect::<Vec<Recommendation>>(),
+            recommendations: self.history.as_slice().to_vec(),
             scaled,
             failures: self.knowledge.iter().map(|known| known.failures).collect(),
             sequence: self.sequence,

@@ -29,9 +29,9 @@ impl fmt::Display for Span {
         match seconds {
             0 if millis == 0 => out.write_str("0s"),
             0 => write!(out, "{millis}ms"),
-            1..60 if millis % 1000 != 0 && seconds < 10 => write!(out, "{}s", Number(self.0.as_secs_f64())),
+            1..60 if !millis.is_multiple_of(1000) && seconds < 10 => write!(out, "{}s", Number(self.0.as_secs_f64())),
             1..60 => write!(out, "{seconds}s"),
-            60..3600 if seconds % 60 == 0 => write!(out, "{}m", seconds / 60),
+            60..3600 if seconds.is_multiple_of(60) => write!(out, "{}m", seconds / 60),
             60..3600 => write!(out, "{}m {}s", seconds / 60, seconds % 60),
             3600..86400 if seconds % 3600 < 60 => write!(out, "{}h", seconds / 3600),
             3600..86400 => write!(out, "{}h {}m", seconds / 3600, seconds % 3600 / 60),

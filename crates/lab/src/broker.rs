@@ -8,8 +8,9 @@
 //! - nothing survives the process;
 //! - Java clients cannot read its metadata, and there is no authentication and no encryption;
 //! - all members of one group must prefer the same assignment strategy: the library ends the process otherwise;
-//! - a rebalance takes as long as the group's `session.timeout.ms` less one second, the first join of an empty group
-//!   3 s: both are fixed in the library (see [`crate::consume`] for what follows).
+//! - where the members of a group assign its partitions, a rebalance takes as long as `session.timeout.ms` less one
+//!   second, the first join of an empty group 3 s, and the cooperative strategy does not work; let the broker assign
+//!   (`group.protocol=consumer`): at once for the first member, some 3 s for later ones (see [`crate::consume`]).
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -8,6 +8,7 @@ use rdkafka::ClientContext;
 use rdkafka::client::OAuthToken;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::RDKafkaErrorCode;
 
 /// A value that is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -212,7 +213,11 @@ impl ClientContext for Context {
 
     fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
         tracing::debug!(target: "rdkafka", %error, reason);
-        if let Ok(mut last) = self.errors.lock() {
+        // That all brokers are down follows every other error and explains none.
+        let vague = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        if let Ok(mut last) = self.errors.lock()
+            && !(vague && last.is_some())
+        {
             *last = Some(reason.to_owned());
         }
     }

@@ -5,6 +5,7 @@ mod load;
 mod pod_watch;
 mod records;
 mod run;
+mod sending;
 mod sinks;
 mod start;
 mod states;

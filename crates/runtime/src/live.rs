@@ -40,7 +40,6 @@ struct Target {
     scalers: Vec<Arc<dyn Scaler>>,
     /// The newest state that was given to the store.
     state: Option<SavedState>,
-    workload: Option<Workload>,
     /// Held while a change is carried out, so that two never cross.
     changing: Arc<Mutex<()>>,
     observing: Option<AbortHandle>,
@@ -170,7 +169,7 @@ impl Live {
             let changing = Arc::new(Mutex::new(()));
             let (policy, state) = (Arc::clone(&policy), restored.clone());
             let observing = Some(self.observe(id.clone()));
-            self.targets.insert(id.clone(), Target { policy, scalers, state, workload: None, changing, observing });
+            self.targets.insert(id.clone(), Target { policy, scalers, state, changing, observing });
             restored
         };
         self.handle(Event::PolicyChanged { target: id, policy, restored });
@@ -206,7 +205,6 @@ impl Live {
     fn observed(&mut self, id: TargetId, workload: Result<Workload, ReadError>) {
         let Some(target) = self.targets.get_mut(&id) else { return };
         if let Ok(counts) = &workload {
-            target.workload = Some(*counts);
             if let Some(observing) = target.observing.take() {
                 observing.abort();
             }
@@ -365,10 +363,13 @@ impl Live {
             }
             let state = before.saved_state(&id).or(target.state.take());
             target.state = state.map(|state| moved_state(state, shift));
-            let (policy, restored, workload) = (Arc::clone(&target.policy), target.state.clone(), target.workload);
+            let (policy, restored) = (Arc::clone(&target.policy), target.state.clone());
             self.handle(Event::PolicyChanged { target: id.clone(), policy, restored });
-            if let Some(workload) = workload {
-                self.handle(Event::WorkloadObserved { target: id, workload: Ok(workload) });
+            let observing = self.observe(id.clone());
+            if let Some(target) = self.targets.get_mut(&id)
+                && let Some(before) = target.observing.replace(observing)
+            {
+                before.abort();
             }
         }
     }

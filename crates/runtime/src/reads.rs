@@ -29,6 +29,8 @@ pub(crate) async fn read(
             "the policy has a trigger that no scaler was given for; this is a fault of ours, please report it";
         return failed(ReadErrorKind::Internal, message.to_owned());
     };
+    // A trigger may ask for less time than the engine gives it, never for more: the engine has stopped waiting by then.
+    let timeout = scaler.time_limit().map_or(timeout, |limit| limit.min(timeout));
     let work = async {
         let _permit = permits.acquire().await;
         scaler.read(now, timeout).await

@@ -18,6 +18,8 @@ pub(crate) struct Given<'a> {
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
     present: BTreeSet<&'static str>,
+    /// Texts that may be credentials, with what is said in their place, for messages that quote what they were given.
+    hidden: Vec<(String, String)>,
 }
 
 /// A text and where it was found.
@@ -29,7 +31,7 @@ struct Found<'a> {
 
 impl<'a> Given<'a> {
     pub(crate) fn new(input: &'a TriggerInput) -> Self {
-        Given { input, problems: Vec::new(), warnings: Vec::new(), present: BTreeSet::new() }
+        Given { input, problems: Vec::new(), warnings: Vec::new(), present: BTreeSet::new(), hidden: Vec::new() }
     }
 
     /// Notes what makes the trigger unusable.
@@ -53,8 +55,32 @@ impl<'a> Given<'a> {
     }
 
     /// The problems and the warnings.
-    pub(crate) fn finish(self) -> (Vec<Problem>, Vec<Problem>) {
+    pub(crate) fn finish(mut self) -> (Vec<Problem>, Vec<Problem>) {
+        // The longest first: a piece of a text must not be all that is hidden of it.
+        self.hidden.sort_unstable_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        for problem in self.problems.iter_mut().chain(&mut self.warnings) {
+            for (text, instead) in &self.hidden {
+                problem.message = problem.message.replace(text, instead);
+            }
+        }
         (self.problems, self.warnings)
+    }
+
+    /// Keeps a text from being quoted when it is from the environment or from an authentication, where it can be a
+    /// credential, be it by a mix-up of names.
+    fn hide(&mut self, parameter: &Parameter, found: &Found<'_>) {
+        let plain = matches!(parameter.kind, Kind::Integer | Kind::Number | Kind::Boolean | Kind::Duration);
+        if plain || !parameter.choices.is_empty() || (found.source == Source::Metadata && !secretive(parameter.kind)) {
+            return;
+        }
+        let instead = format!("[text of {}]", found.key);
+        for text in std::iter::once(found.text).chain(found.text.split(',').map(str::trim)) {
+            // Shorter ones would hide ordinary words, and are no credentials.
+            if text.len() >= 6 {
+                self.hidden.push((text.to_owned(), instead.clone()));
+                self.hidden.push((text.escape_debug().to_string(), instead.clone()));
+            }
+        }
     }
 
     /// The metric that the decision is told of: its name becomes `s<index>-<name>` with KEDA's replacements. Refuses a
@@ -86,6 +112,7 @@ impl<'a> Given<'a> {
             };
         };
         self.present.insert(parameter.name);
+        self.hide(parameter, &found);
         if let Some(advice) = parameter.removed {
             self.problem(parameter.name, format!("is not accepted: {advice}"));
             return T::absent();
@@ -170,14 +197,17 @@ impl Found<'_> {
     /// The text, or where it is from when it could be a credential.
     fn shown(&self, parameter: &Parameter) -> String {
         match (self.source, parameter.kind) {
-            (Source::Metadata, kind) if !matches!(kind, Kind::Secret | Kind::Pairs | Kind::Address) => {
-                format!("{:?}", self.text)
-            }
+            (Source::Metadata, kind) if !secretive(kind) => format!("{:?}", self.text),
             (Source::Auth, _) => format!("another text in the authentication parameter \"{}\"", self.key),
             (Source::Env, _) => format!("another text in the variable that \"{}\" names", self.key),
             (Source::Metadata, _) => "another text".to_owned(),
         }
     }
+}
+
+/// Whether a text of this kind may hold a credential wherever it is from.
+fn secretive(kind: Kind) -> bool {
+    matches!(kind, Kind::Secret | Kind::Pairs | Kind::Address)
 }
 
 /// Checks the declared limits and sets.

@@ -67,6 +67,7 @@ struct Run<'a> {
     trace: Trace,
     saved: Option<SavedState>,
     wakes: u64,
+    last_read: Duration,
     /// Counts the processes, so that nobody answers to a dead one.
     life: u32,
     scaling_fails_until: Duration,
@@ -89,6 +90,7 @@ impl<'a> Run<'a> {
             trace: Trace { seed: scenario.seed, lasts: scenario.lasts, ..Trace::default() },
             saved: None,
             wakes: 0,
+            last_read: Duration::ZERO,
             life: 0,
             scaling_fails_until: Duration::ZERO,
             unknown_until: Duration::ZERO,
@@ -107,6 +109,7 @@ impl<'a> Run<'a> {
 
     fn finish(mut self) -> Trace {
         self.world.advance(self.scenario.lasts);
+        self.trace.quiet = self.trace.quiet.max(self.scenario.lasts - self.last_read);
         self.trace.rebalances = self.world.rebalances();
         (self.trace.demand, self.trace.supply) = self.world.curves();
         self.trace
@@ -178,6 +181,8 @@ impl<'a> Run<'a> {
 
     fn read(&mut self, trigger: usize, read: u64, deadline: Timestamp) {
         self.trace.reads += 1;
+        self.trace.quiet = self.trace.quiet.max(self.now - self.last_read);
+        self.last_read = self.now;
         let weather = &self.scenario.sources[trigger].1;
         let (fate, delay, twice) = weather.fate(self.now, &mut self.chance);
         let patience = deadline.since(self.clock());

@@ -28,6 +28,8 @@ pub struct Trace {
     pub faults: Vec<String>,
     /// Reads that were asked for.
     pub reads: u64,
+    /// The longest time in which no source was asked.
+    pub quiet: Duration,
     /// Events that the engine was given.
     pub events: u64,
     /// Times the group rebalanced.

@@ -20,7 +20,7 @@ pub(crate) fn run(args: UpArgs) -> Done {
         options.report = args.report;
         options.console = args.console;
         match tidegate_local::up(options, stops).await {
-            Ok(summary) => line(&format!("\n{summary:?}")),
+            Ok(summary) => line(&format!("\n{summary}")),
             Err(UpError::Manifests(problems)) => Err(Failed::input(format!("nothing was started\n{problems}"))),
             Err(error) => Err(Failed::work(error.to_string())),
         }

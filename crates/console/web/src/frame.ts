@@ -21,6 +21,8 @@ export class Frame {
   readonly columns: Column[];
   readonly time: number[];
   actions: Action[];
+  /** The last row says only that nothing has changed since. */
+  private held = false;
   /** Lowest and highest differ from the value somewhere: buckets hold more than one reading. */
   readonly banded: boolean;
 
@@ -58,6 +60,7 @@ export class Frame {
     if (Object.keys(sample.values).some((id) => !this.column(id)) || this.time.length > MOST_ROWS) {
       return false;
     }
+    this.release();
     const at = Date.parse(sample.at) / 1000;
     const last = this.time.at(-1) ?? 0;
     if (at < last) {
@@ -78,6 +81,35 @@ export class Frame {
       }
     }
     return true;
+  }
+
+  /** Draws what was known last on to a time at which nothing new is known. */
+  hold(at: number): void {
+    this.release();
+    if (this.time.length === 0 || at <= (this.time.at(-1) ?? at)) {
+      return;
+    }
+    this.held = true;
+    this.time.push(at);
+    for (const column of this.columns) {
+      const last = column.values.at(-1) ?? null;
+      for (const values of [column.values, column.low, column.high]) {
+        values.push(last);
+      }
+    }
+  }
+
+  private release(): void {
+    if (!this.held) {
+      return;
+    }
+    this.held = false;
+    this.time.pop();
+    for (const column of this.columns) {
+      for (const values of [column.values, column.low, column.high]) {
+        values.pop();
+      }
+    }
   }
 
   /** Forgets rows before a time, but one, so that lines still enter from the left. */

@@ -206,6 +206,9 @@ class App {
       if (this.span > 30 * MINUTE && Date.now() - this.fetchedAt > this.span * 10) {
         void this.refreshSeries();
       }
+      if (document.body.dataset["live"] === "live") {
+        this.frame?.hold(serverNow() / 1000);
+      }
       this.draw();
     }
   }

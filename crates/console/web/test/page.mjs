@@ -198,8 +198,10 @@ async function outageIsSeen(page) {
   await step("stop");
   await becomes(() => page.evaluate(() => document.body.dataset.live), "stale", "a lost server is seen");
   await becomes(field(page, "desired"), "4", "what was known stays on the page");
+  const fetchedAgain = ["/series", "/records"].map((part) => page.waitForResponse((answer) => answer.url().includes(part) && answer.ok()));
   await step("start");
   await becomes(() => page.evaluate(() => document.body.dataset.live), "live", "and its return");
+  await Promise.all(fetchedAgain);
   outage = false;
 }
 

@@ -20,6 +20,10 @@ pub struct Follower {
     last: Option<Last>,
     changes: VecDeque<ScaleEvent>,
     recommendations: VecDeque<Recommendation>,
+    /// Changes were missed that periods still reach back to.
+    missed: bool,
+    /// From when on periods reach back to nothing missed.
+    complete_from: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -40,12 +44,14 @@ impl Follower {
 
     /// The policy in force from now on.
     pub fn policy(&mut self, policy: Arc<Policy>) {
+        // Its periods may reach back to what those before it let go.
+        self.missed |= self.policy.is_some();
         self.policy = Some(policy);
     }
 
-    /// Somebody else changed the count, or records were missed: begin anew.
+    /// Records were missed, or the process was killed: begin anew.
     pub fn forget(&mut self) {
-        *self = Follower { policy: self.policy.take(), ..Follower::default() };
+        *self = Follower { policy: self.policy.take(), missed: true, ..Follower::default() };
     }
 
     /// Everything wrong with `record` by itself and after those before it.
@@ -57,6 +63,7 @@ impl Follower {
             // The clock was set back; windows that were worked out by it mean nothing now.
             self.changes.clear();
             self.recommendations.clear();
+            self.missed = true;
         }
         if let Some(policy) = self.policy.clone() {
             self.recommend(record, &policy);
@@ -113,8 +120,12 @@ impl Follower {
         if record.result != Outcome::Scaled {
             return;
         }
+        if std::mem::take(&mut self.missed) {
+            self.complete_from = Some(record.at + period);
+        }
+        let complete = self.complete_from.is_none_or(|from| record.at >= from);
         let (current, desired) = (workload.replicas, record.desired_replicas);
-        if desired > current && !jumps_out(record) {
+        if desired > current && complete && !jumps_out(record) {
             let limit = window::out_limit(policy, &self.changes, current, record.at);
             findings.require(desired <= limit, WINDOW, || {
                 format!("scaling out from {current} may reach {limit} in this period, the record says {desired}")
@@ -122,7 +133,7 @@ impl Follower {
         }
         if desired < current && !jumps_in(record) {
             let limit = window::in_limit(policy, &self.changes, current, record.at);
-            findings.require(desired >= limit, WINDOW, || {
+            findings.require(!complete || desired >= limit, WINDOW, || {
                 format!("scaling in from {current} may reach {limit} in this period, the record says {desired}")
             });
             let highest = window::highest(&self.recommendations, window::in_window(policy), record.at);

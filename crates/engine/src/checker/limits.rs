@@ -106,10 +106,13 @@ fn above_useful(view: &View<'_>, findings: &mut Findings) {
     }
     let rises = view.desired > view.current;
     let raising = [Rule::Min, Rule::Fallback, Rule::Activation, Rule::ForceActivation, Rule::Idle];
-    let set_by_user = view.has(USERS_WORD)
+    let at_minimum = view.desired <= view.record.limits.min.max(1) && view.has(&[Rule::UsefulParallelism]);
+    let set_by_user = at_minimum
+        || view.has(USERS_WORD)
         || view.record.steps.iter().any(|step| raising.contains(&step.rule) && step.to >= view.desired);
     // What is not known might keep more busy, so it may keep what is there.
-    let lacking = view.record.readings.iter().any(unknown);
+    let no_result = view.record.formula.as_ref().is_some_and(|formula| formula.value.is_none());
+    let lacking = no_result || view.record.readings.iter().any(unknown);
     findings.require(set_by_user || (!rises && (lacking || view.has(HOLDING))), USEFUL, || {
         format!("{} replicas are more than the {useful} that the sources can keep busy", view.desired)
     });
@@ -123,9 +126,11 @@ fn below_busy(view: &View<'_>, busy: u32, findings: &mut Findings) {
     );
 }
 
-/// Whether the decision lacks this trigger's value: no value, nothing that stands in, and not to be left out.
+/// Whether the decision lacks this trigger's value: no value, nothing that stands in, and not to be left out. What was
+/// not read yet has not failed, so nobody asked to leave it out.
 fn unknown(reading: &ReadingRecord) -> bool {
-    reading.value.is_none() && !reading.fallback && reading.on_failure != FailurePolicy::Ignore
+    let left_out = reading.on_failure == FailurePolicy::Ignore && reading.error.is_some();
+    reading.value.is_none() && !reading.fallback && !left_out
 }
 
 fn missing(view: &View<'_>, findings: &mut Findings) {

@@ -80,8 +80,9 @@ fn formula(record: &Record, findings: &mut Findings) {
     if let Some(value) = formula.value {
         findings.require(value.is_finite(), FINITE, || format!("the formula gives {value}"));
     }
-    findings.require(formula.value.is_none() || formula.error.is_none(), ERROR_VALUE, || {
-        format!("the formula failed and yet gives {:?}", formula.value)
+    // A result that cannot be measured (no pod to measure it by) keeps its error, and asks for nothing.
+    findings.require(formula.error.is_none() || formula.wanted.is_none(), ERROR_VALUE, || {
+        format!("the formula failed and yet asks for {:?} replicas", formula.wanted)
     });
     findings.require(formula.value.is_some() || formula.wanted.is_none(), ERROR_VALUE, || {
         format!("the formula has no result and yet asks for {:?} replicas", formula.wanted)

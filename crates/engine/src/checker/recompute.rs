@@ -124,7 +124,8 @@ fn asked(
     step: &Step,
 ) -> Result<u32, RecomputeError> {
     let Some(computed) = wanted else { return Ok(step.to) };
-    let cut = record.steps.get(index + 1).filter(|next| next.rule == Rule::UsefulParallelism);
+    // A cut that follows may be this metric's own, and then ends at its wanted count, or that of all sources together.
+    let cut = record.steps.get(index + 1).filter(|next| next.rule == Rule::UsefulParallelism && step.to != computed);
     let after = cut.map_or(step.to, |next| next.to);
     if after != computed {
         return Err(RecomputeError::Metrics { computed, recorded: after });
@@ -162,7 +163,7 @@ impl Metric {
     }
 
     fn verify(&self, metric: &Arc<str>, recorded: u32) -> Result<(), RecomputeError> {
-        if self.stays_at(recorded) || self.counts().into_iter().any(|count| self.is_cut_to(count, recorded)) {
+        if self.stays_at(recorded, true) || self.counts().into_iter().any(|count| self.is_cut_to(count, recorded)) {
             return Ok(());
         }
         let (metric, computed) = (Arc::clone(metric), self.counts()[0]);
@@ -171,7 +172,7 @@ impl Metric {
 
     /// Whether the metric by itself asks for `count`, whatever its source keeps busy.
     fn asks_for(&self, count: u32) -> bool {
-        self.stays_at(count) || self.counts().contains(&held(count))
+        self.stays_at(count, false) || self.counts().contains(&held(count))
     }
 
     /// The value as a multiple of the target, both in thousandths: the external metrics API carries nothing finer. A
@@ -190,16 +191,17 @@ impl Metric {
         })
     }
 
-    /// Whether the metric may be within tolerance of `count`. The tolerance is not in the record; none reaches a whole
+    /// Whether the metric may be within tolerance of `count` (or of what is `cut` to it). The tolerance is not in the record; none reaches a whole
     /// target, so up to half and double are believed.
-    fn stays_at(&self, count: u32) -> bool {
+    fn stays_at(&self, count: u32, cut: bool) -> bool {
         let (stays_at, ratio) = match self.target {
             MetricTarget::AverageValue(_) => {
                 (self.existing.current, self.per_target() / f64::from(self.existing.current))
             }
             MetricTarget::Value(_) => (self.existing.replicas, self.per_target()),
         };
-        count == stays_at && stays_at > 0 && (0.5..=2.0).contains(&ratio)
+        let asks = if cut && self.is_cut_to(stays_at, count) { count } else { stays_at };
+        count == asks && stays_at > 0 && (0.5..=2.0).contains(&ratio)
     }
 
     /// Whether `recorded` is `count`, or `count` cut to what the source can keep busy.

@@ -76,6 +76,17 @@ fn plausible(record: &Record, step: &Step) -> bool {
     }
 }
 
+/// In mode `hpa` the HorizontalPodAutoscaler moves what runs; ours are only zero, idle, pauses and the rescue from below
+/// the minimum.
+fn may_move(record: &Record) -> bool {
+    let ours = [Rule::Activation, Rule::ForceActivation, Rule::Idle, Rule::Min, Rule::Paused, Rule::RestoreOriginal];
+    match record.mode {
+        Mode::Direct => true,
+        Mode::Hpa => record.steps.iter().any(|step| step.from != step.to && ours.contains(&step.rule)),
+        Mode::Shadow => false,
+    }
+}
+
 fn outcome(record: &Record, findings: &mut Findings) {
     let Some(workload) = record.workload else {
         findings.require(!matches!(record.result, Outcome::Scaled), OUTCOME, || {
@@ -86,7 +97,7 @@ fn outcome(record: &Record, findings: &mut Findings) {
     let changes = workload.replicas != record.desired_replicas;
     let kept = match record.result {
         Outcome::Unchanged | Outcome::Held | Outcome::Paused => !changes,
-        Outcome::Scaled => changes && record.mode != Mode::Shadow,
+        Outcome::Scaled => changes && may_move(record),
         Outcome::Waiting => record.mode != Mode::Shadow,
         Outcome::Advised => changes && record.mode != Mode::Direct,
         Outcome::Failed => true,

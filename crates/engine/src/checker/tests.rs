@@ -177,6 +177,7 @@ const BREAKS: &[Break] = &[
     ("outcome", |record| record.result = Outcome::Held),
     ("outcome", |record| record.result = Outcome::Advised),
     ("outcome", |record| record.mode = Mode::Shadow),
+    ("outcome", |record| record.mode = Mode::Hpa),
     ("outcome", |record| record.workload = None),
     ("next", |record| record.next = Some(NextChange { at: at(99), what: "cooldown ends".into() })),
     ("recompute", |record| record.readings[0].wanted = Some(4)),

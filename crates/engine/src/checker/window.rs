@@ -25,7 +25,7 @@ pub(super) fn out_limit(policy: &Policy, events: &VecDeque<ScaleEvent>, current:
         let start = period_start(events, current, now, step.period);
         match step.kind {
             StepKind::Pods => start.saturating_add(step.value),
-            StepKind::Percent => percent(start, 100 + u64::from(step.value)).1,
+            StepKind::Percent => narrow((f64::from(start) * (1.0 + f64::from(step.value) / 100.0)).ceil()),
         }
     };
     select(&behavior.scale_up, current, allowed, u32::max, u32::min).max(current)
@@ -38,7 +38,7 @@ pub(super) fn in_limit(policy: &Policy, events: &VecDeque<ScaleEvent>, current: 
         let start = period_start(events, current, now, step.period);
         match step.kind {
             StepKind::Pods => start.saturating_sub(step.value),
-            StepKind::Percent => percent(start, 100_u64.saturating_sub(u64::from(step.value))).0,
+            StepKind::Percent => narrow(f64::from(start) * (1.0 - f64::from(step.value) / 100.0)),
         }
     };
     select(&behavior.scale_down, current, allowed, u32::min, u32::max).min(current)
@@ -86,9 +86,8 @@ fn period_start(events: &VecDeque<ScaleEvent>, current: u32, now: Timestamp, per
     u32::try_from(i64::from(current) - change).unwrap_or(0)
 }
 
-/// `count` × `percent` / 100, rounded down and up.
-fn percent(count: u32, percent: u64) -> (u32, u32) {
-    let hundredths = u64::from(count) * percent;
-    let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-    (narrow(hundredths / 100), narrow(hundredths.div_ceil(100)))
+/// The whole part. The HPA works in binary fractions, so 68 % taken from 25 leaves 7 and not 8; so does this.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float is cast saturating")]
+fn narrow(count: f64) -> u32 {
+    count as u32
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidegate_engine::checker::Follower;
 use tidegate_engine::{
-    Command, Engine, Event, Policy, ReadError, Reading, Record, SavedState, TargetId, Timestamp, Workload,
+    Case, Command, Engine, Event, Policy, ReadError, Reading, Record, SavedState, TargetId, Timestamp, Workload, decide,
 };
 
 use crate::cases::NOW;
@@ -112,12 +112,49 @@ impl<'a> Bench<'a> {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let tick = matches!(event, Event::Tick);
+            let twin = self.twin(&event);
             let commands = self.engine.handle(event, NOW + self.now);
             if tick {
                 self.tick_again();
             }
+            if let Some(twin) = twin {
+                self.compare(&twin, &commands);
+            }
             for command in commands {
                 self.carry_out(command, &mut events);
+            }
+        }
+    }
+
+    /// What an engine that was restarted just now would decide on a reading: the case made of what is saved. For one
+    /// trigger only, since readings are not saved; and not within the instant of another decision, of which only the
+    /// engine that made it knows that the later stands for both.
+    fn twin(&self, event: &Event) -> Option<Record> {
+        let Event::ReadingArrived { outcome, .. } = event else { return None };
+        let same_instant = self.records.last().is_some_and(|last| last.at == NOW + self.now);
+        if self.policy.triggers.len() != 1 || same_instant {
+            return None;
+        }
+        let case = Case {
+            target: self.target.clone(),
+            policy: Arc::clone(&self.policy),
+            workload: Ok(Workload::settled(self.replicas)),
+            readings: vec![Some(outcome.clone())],
+            history: self.engine.saved_state(&self.target)?,
+        };
+        Some(decide(&case, NOW + self.now))
+    }
+
+    fn compare(&mut self, twin: &Record, commands: &[Command]) {
+        let told = |record: &Record| {
+            let steps: Vec<String> = record.steps.iter().map(|s| format!("{} {}→{}", s.rule, s.from, s.to)).collect();
+            format!("{} {} {}", record.desired_replicas, record.active, steps.join(", "))
+        };
+        for command in commands {
+            let Command::Emit(record) = command else { continue };
+            if told(record) != told(twin) {
+                let fault = format!("record {}: {}; restarted: {}", record.sequence, told(record), told(twin));
+                self.faults.push(fault);
             }
         }
     }

@@ -7,9 +7,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use tidegate_engine::{
-    Behavior, Case, Compat, FailurePolicy, Fallback, FallbackBehavior, MetricTarget, Mode, Pause, Policy, ReadError,
-    ReadErrorKind, Reading, Recommendation, SavedState, ScaleEvent, ScalingRules, SelectPolicy, StepKind, StepPolicy,
-    TargetId, Timestamp, TriggerPolicy, Workload,
+    Behavior, Case, Compat, FailurePolicy, Fallback, FallbackBehavior, Formula, FormulaPolicy, MetricTarget, Mode,
+    Pause, Policy, ReadError, ReadErrorKind, Reading, Recommendation, SavedState, ScaleEvent, ScalingRules,
+    SelectPolicy, StepKind, StepPolicy, TargetId, Timestamp, TriggerPolicy, Workload,
 };
 
 /// The moment of every generated decision.
@@ -120,7 +120,7 @@ fn on_failure() -> impl Strategy<Value = FailurePolicy> {
 
 fn trigger_policy() -> impl Strategy<Value = TriggerPolicy> {
     let activation = prop_oneof![3 => Just(0.0), 1 => 0.0..200.0_f64];
-    (metric_target(), activation, 1..120_u64, 0..4_u64, on_failure()).prop_map(
+    (metric_target(), activation, 5..120_u64, 0..4_u64, on_failure()).prop_map(
         |(target, activation, interval, source, on_failure)| TriggerPolicy {
             activation,
             polling_interval: seconds(interval),
@@ -145,6 +145,19 @@ fn fallback() -> impl Strategy<Value = Fallback> {
     })
 }
 
+/// Formulas over the first trigger, which every policy has.
+fn formula() -> impl Strategy<Value = (&'static str, MetricTarget, f64)> {
+    let text = prop_oneof![
+        Just("t0"),
+        Just("t0 * 2 + 1"),
+        Just("t0 - 50"),
+        Just("t0 ?? 7"),
+        Just("t0 > 100 ? t0 : 0"),
+        Just("max(t0, 3)"),
+    ];
+    (text, metric_target(), prop_oneof![3 => Just(0.0), 1 => 0.0..50.0_f64])
+}
+
 fn pause() -> impl Strategy<Value = Pause> {
     let some = |share| proptest::bool::weighted(share);
     (some(0.05), option::weighted(0.05, 0..40_u32), some(0.1), some(0.1))
@@ -156,12 +169,26 @@ pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
     let limits = (0..20_u32, 0..60_u32, option::weighted(0.3, 0..20_u32));
     let times = (0..600_u64, 0..600_u64, option::weighted(0.3, 0..900_u64));
     let triggers = vec(trigger_policy(), 1..4);
-    let rest = (option::of(behavior()), option::weighted(0.4, fallback()), pause(), proptest::bool::weighted(0.1));
+    let rest = (
+        option::of(behavior()),
+        option::weighted(0.4, fallback()),
+        pause(),
+        proptest::bool::weighted(0.1),
+        option::weighted(0.25, formula()),
+    );
     (limits, times, triggers, rest).prop_map(|(limits, times, mut triggers, rest)| {
         let (min, more, idle) = limits;
         for (index, trigger) in triggers.iter_mut().enumerate() {
             trigger.metric = format!("s{index}-kafka-orders").into();
+            trigger.name = rest.4.as_ref().map(|_| format!("t{index}").into());
         }
+        let names: Vec<String> = (0..triggers.len()).map(|index| format!("t{index}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let formula = rest.4.map(|(text, target, activation)| FormulaPolicy {
+            formula: Formula::compile(text, &names).unwrap(),
+            target,
+            activation,
+        });
         Policy {
             idle_replicas: idle.filter(|idle| *idle < min),
             cooldown: seconds(times.0),
@@ -169,6 +196,7 @@ pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
             created: times.2.map(|age| NOW - seconds(age)),
             triggers,
             behavior: rest.0,
+            formula,
             fallback: rest.1,
             pause: rest.2,
             force_activation: rest.3,

@@ -3,9 +3,10 @@
 //! What it commits it has done: a record's offset is stored when its work is over, and only stored offsets are
 //! committed, at intervals, when partitions are taken away, and at the end. A crash repeats at most one interval.
 //!
-//! On the embedded broker a rebalance takes as long as the session time-out less one second (its library waits so long
-//! for members to come back), so the default session is short ([`ConsumeOptions::FAST_SESSION`]) and heartbeats are
-//! frequent. The first member of an empty group waits 3 s, unless the broker assigns ([`Assignment::Broker`]).
+//! Partitions are assigned by the broker where it can (KIP-848). On the embedded broker that gives the first member its
+//! partitions at once and a later one within some 3 s (its heartbeat), while the others work on; a member that was
+//! killed is missed after 30 s. Where the members assign, the embedded broker stops everybody for the session time-out
+//! less one second at each rebalance, and lets the first member wait for 3 s.
 
 mod context;
 mod events;

@@ -30,7 +30,7 @@ pub struct ConsumeOptions {
     pub assignment: Assignment,
     /// `group.instance.id` of a static member: its partitions wait for it over a restart.
     pub static_member: Option<String>,
-    /// `session.timeout.ms`. `None`: [`ConsumeOptions::FAST_SESSION`].
+    /// `session.timeout.ms`. `None`: [`ConsumeOptions::SESSION`]. Where the broker assigns, it also decides on this.
     pub session_timeout: Option<Duration>,
     /// JSON lines about starts, assignments and the first record are appended here.
     pub events_file: Option<PathBuf>,
@@ -45,9 +45,8 @@ pub struct ConsumeOptions {
 }
 
 impl ConsumeOptions {
-    /// A session time-out that keeps rebalances short on the embedded broker, which waits for the session time-out
-    /// less one second at each of them.
-    pub const FAST_SESSION: Duration = Duration::from_millis(2000);
+    /// The session time-out where the members assign the partitions. Kafka's brokers accept none below 6 s.
+    pub const SESSION: Duration = Duration::from_secs(10);
 
     /// One consumer with nothing special about it, as fast as it can.
     #[must_use]

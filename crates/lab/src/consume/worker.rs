@@ -22,9 +22,8 @@ use crate::error::LabError;
 
 /// How long the record at hand may take after `stop`; beyond that it is left to the next consumer.
 const FINISH: Duration = Duration::from_secs(5);
-/// The library's own bounds; outside of them it refuses to start.
-const SHORTEST_SESSION: Duration = Duration::from_millis(1000);
-
+/// How long leaving the group may take.
+const LEAVE: Duration = Duration::from_secs(5);
 type Worker = StreamConsumer<WorkerContext>;
 
 pub(super) async fn run(options: ConsumeOptions, stop: CancellationToken) -> Result<ConsumeSummary, LabError> {
@@ -90,9 +89,11 @@ fn subscribe(options: &ConsumeOptions, figures: &Arc<Figures>, events: &Arc<Even
     Ok(consumer)
 }
 
-/// Commits what is done and leaves the group. Blocks inside the library, so it is kept off the runtime's threads.
+/// Commits what is done and leaves the group. Blocks inside the library, so it has a thread of its own, and is given up
+/// when the library does not come back: nobody has to wait for a coordinator that is gone.
 async fn leave(consumer: Worker) {
-    let closing = tokio::task::spawn_blocking(move || {
+    let (done, left) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
         match consumer.commit_consumer_state(CommitMode::Sync) {
             Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
             Err(error) => {
@@ -101,9 +102,10 @@ async fn leave(consumer: Worker) {
         }
         // The destructor leaves the group and waits for that.
         drop(consumer);
+        let _ = done.send(());
     });
-    if let Err(error) = closing.await {
-        tracing::warn!(%error, "leaving the group failed; it notices at the session time-out");
+    if tokio::time::timeout(LEAVE, left).await.is_err() {
+        tracing::warn!("the group's coordinator does not answer; it notices that we are gone at the session time-out");
     }
 }
 
@@ -134,7 +136,7 @@ fn client_config(options: &ConsumeOptions) -> ClientConfig {
     if matches!(options.assignment, Assignment::Broker | Assignment::Auto) {
         config.set("group.protocol", "consumer");
     } else {
-        let session = options.session_timeout.unwrap_or(ConsumeOptions::FAST_SESSION).max(SHORTEST_SESSION);
+        let session = options.session_timeout.unwrap_or(ConsumeOptions::SESSION);
         config
             .set("session.timeout.ms", session.as_millis().to_string())
             .set("heartbeat.interval.ms", (session / 10).as_millis().to_string())
@@ -274,6 +276,8 @@ impl Loop<'_> {
                     | RDKafkaErrorCode::Authentication
                     | RDKafkaErrorCode::Fatal
                     | RDKafkaErrorCode::InvalidTopic
+                    | RDKafkaErrorCode::InvalidSessionTimeout
+                    | RDKafkaErrorCode::InconsistentGroupProtocol
             )
         );
         let address = &self.options.kafka.bootstrap_servers;

@@ -31,7 +31,7 @@ pub(super) struct Reaction {
     /// The first of them got its first record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) consumed_at: Option<Timestamp>,
-    /// The lag was down to what the decided replicas are meant to take (or to the lag target).
+    /// After that, the lag was down to what the decided replicas are meant to take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) relieved_at: Option<Timestamp>,
     pub(super) produced_to_seen_ms: Option<u64>,
@@ -47,16 +47,11 @@ pub(super) struct Reaction {
 pub(super) type PodEvents = Vec<(String, Vec<ConsumerEvent>)>;
 
 /// Every scale-out of `target`, oldest first.
-pub(super) fn reactions(
-    state: &State,
-    target: &TargetData,
-    events: &PodEvents,
-    lag_target: Option<u64>,
-) -> Vec<Reaction> {
+pub(super) fn reactions(state: &State, target: &TargetData, events: &PodEvents) -> Vec<Reaction> {
     let outs: Vec<&Record> =
         target.actions.iter().map(AsRef::as_ref).filter(|record| record.desired_replicas > before(record)).collect();
     let next = |at: usize| outs.get(at + 1).map(|record| record.at);
-    outs.iter().enumerate().map(|(at, record)| reaction(state, target, events, lag_target, record, next(at))).collect()
+    outs.iter().enumerate().map(|(at, record)| reaction(state, target, events, record, next(at))).collect()
 }
 
 fn before(record: &Record) -> u32 {
@@ -67,7 +62,6 @@ fn reaction(
     state: &State,
     target: &TargetData,
     events: &PodEvents,
-    lag_target: Option<u64>,
     record: &Record,
     next: Option<Timestamp>,
 ) -> Reaction {
@@ -84,7 +78,8 @@ fn reaction(
     let consumed_at = started.iter().filter_map(|(pod, since)| first_record(events, pod, *since)).min();
     let produced_at = deciding.and_then(|reading| produced_at(state, target, record, reading));
     let seen_at = deciding.and_then(|reading| reading.at);
-    let relieved_at = deciding.and_then(|reading| relieved_at(target, record, reading, lag_target));
+    let relieved_at =
+        deciding.and_then(|reading| relieved_at(target, record, reading, consumed_at.unwrap_or(record.at)));
     let first = produced_at.or(seen_at).unwrap_or(record.at);
     let span = |from: Option<Timestamp>, to: Option<Timestamp>| Some(millis(to?.since(from?)));
     Reaction {
@@ -136,15 +131,10 @@ fn produced_at(state: &State, target: &TargetData, record: &Record, reading: &Re
     load.reached((number - already).max(0.5)).filter(|at| *at <= record.at)
 }
 
-fn relieved_at(
-    target: &TargetData,
-    record: &Record,
-    reading: &ReadingRecord,
-    lag_target: Option<u64>,
-) -> Option<Timestamp> {
+/// When the lag was first down to what the decided replicas are meant to take, from `since` on.
+fn relieved_at(target: &TargetData, record: &Record, reading: &ReadingRecord, since: Timestamp) -> Option<Timestamp> {
     let meant = f64::from(record.desired_replicas) * reading.target.amount();
-    let bound = lag_target.map_or(meant, |target| target as f64);
     let last = target.lag.points().last()?.0;
-    let after = target.lag.between(record.at, last);
-    after.iter().find(|(_, lag)| *lag <= bound).map(|(at, _)| *at)
+    let after = target.lag.between(since, last);
+    after.iter().find(|(_, lag)| *lag <= meant).map(|(at, _)| *at)
 }

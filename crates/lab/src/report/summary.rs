@@ -119,7 +119,7 @@ pub(super) fn target(
     lag_target: Option<u64>,
 ) -> TargetView {
     let rows = grid::rows(state, data);
-    let reactions = reactions(state, data, events, lag_target);
+    let reactions = reactions(state, data, events);
     let most = data.workload.points().iter().map(|(_, workload)| workload.current);
     let growth = |points: &[(Timestamp, f64)]| Some(points.last()?.1 - points.first()?.1);
     let of = |pick: fn(&Reaction) -> Option<u64>| percentiles(reactions.iter().filter_map(pick).collect());
@@ -154,8 +154,14 @@ fn action(state: &State, record: &Record) -> Action {
         from: record.workload.map_or(0, |workload| workload.replicas),
         to: record.desired_replicas,
         bound_by: record.bound_by.to_string(),
-        reason: headline(record),
+        reason: without_target(record, headline(record)),
     }
+}
+
+/// The sentence without the target that it begins with: in a report it stands under that target's name.
+fn without_target(record: &Record, sentence: String) -> String {
+    let rest = sentence.strip_prefix(record.target.as_str()).and_then(|rest| rest.strip_prefix(": "));
+    rest.map_or_else(|| sentence.clone(), str::to_owned)
 }
 
 /// Each point of a series with how long it held, up to the run's end.

@@ -68,7 +68,7 @@ fn legend(svg: &mut String, chart: &Chart) {
     let _ = write!(svg, "<text class=\"title\" x=\"{LEFT}\" y=\"16\">{}, {}</text>", chart.title, chart.unit);
     let mut right = WIDTH - RIGHT;
     for line in chart.lines.iter().rev() {
-        let width = 7.0 * line.name.len() as f64;
+        let width = 6.2 * line.name.len() as f64;
         let dashed = if line.dashed { " dashed" } else { "" };
         let _ = write!(svg, "<text x=\"{right}\" y=\"16\" text-anchor=\"end\">{}</text>", line.name);
         let from = right - width - 26.0;

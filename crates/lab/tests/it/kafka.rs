@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
+use rdkafka::error::RDKafkaErrorCode;
 use serde_json::json;
 use tidegate_lab::consume::{self, ConsumeOptions, Speed};
 use tidegate_lab::kafka::{KafkaSettings, Sasl, Sensitive};
@@ -20,7 +21,11 @@ struct Kafka {
     process: Child,
     settings: KafkaSettings,
     folder: tempfile::TempDir,
+    _turn: tokio::sync::MutexGuard<'static, ()>,
 }
+
+/// One broker at a time: on a small machine several that start together keep each other from it.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 impl Drop for Kafka {
     fn drop(&mut self) {
@@ -54,6 +59,7 @@ fn java(jars: &Path, main: &str) -> Command {
 
 /// Starts one with `protocol` on its client listener and further lines of configuration.
 async fn kafka(protocol: &str, more: &str) -> Kafka {
+    let turn = TURN.lock().await;
     let jars = jars();
     let folder = tempfile::tempdir().unwrap();
     let (clients, controller) = (free_port(), free_port());
@@ -76,7 +82,7 @@ async fn kafka(protocol: &str, more: &str) -> Kafka {
         .unwrap_or_else(|error| panic!("java cannot be started ({error}); `cargo xtask setup` says what is missing"));
     assert!(formatted.success(), "formatting Kafka's storage failed");
     let process = java(&jars, "kafka.Kafka").arg(&config).spawn().unwrap();
-    Kafka { process, settings: KafkaSettings::plaintext(format!("127.0.0.1:{clients}")), folder }
+    Kafka { process, settings: KafkaSettings::plaintext(format!("127.0.0.1:{clients}")), folder, _turn: turn }
 }
 
 /// Makes topic `orders`, as soon as the broker answers.
@@ -87,7 +93,12 @@ async fn make_topic(kafka: &Kafka, config: &ClientConfig) {
     loop {
         let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
         let made = admin.create_topics([&topic], &options).await;
-        if made.as_ref().is_ok_and(|topics| topics.iter().all(Result::is_ok)) {
+        let there = |made: &Result<String, (String, RDKafkaErrorCode)>| match made {
+            Ok(_) => true,
+            // The answer to the try before came too late.
+            Err((_, code)) => *code == RDKafkaErrorCode::TopicAlreadyExists,
+        };
+        if made.as_ref().is_ok_and(|topics| topics.iter().all(there)) {
             return;
         }
         assert!(Instant::now() < deadline, "kafka in {}: {made:?}", kafka.folder.path().display());

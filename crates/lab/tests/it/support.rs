@@ -12,7 +12,7 @@ use tidegate_lab::load::{LoadObserver, LoadPoint};
 use tidegate_lab::scenario::{LoadSpec, Scenario};
 
 /// No test waits longer than this for anything.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// `future`, or a failure that says what was waited for.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {

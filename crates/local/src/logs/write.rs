@@ -251,8 +251,9 @@ impl OpenLog {
         };
         let mut text = Vec::new();
         if self.missing > 0 {
-            let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
-            writeln!(text, "{now} [tidegate] {} pieces of output are missing here: the disk was full", self.missing)?;
+            // With the time of the line that it stands before, so that sorting by time leaves it there.
+            text.extend(lines.iter().take_while(|byte| **byte != b' '));
+            writeln!(text, " [tidegate] {} pieces of output are missing here: the disk was full", self.missing)?;
         }
         text.extend_from_slice(lines);
         let written = file.write_all(&text);
@@ -265,5 +266,86 @@ impl OpenLog {
         self.bytes += text.len() as u64;
         self.file = Some(file);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use super::*;
+    use crate::logs::{LogQuery, list, read};
+
+    fn lines(folder: &Path, tail: Option<usize>) -> Vec<String> {
+        let query = LogQuery { folder: folder.to_owned(), name: "work-1".to_owned(), follow: false, tail };
+        let mut lines = Vec::new();
+        let _ = read(&query, |line| {
+            assert!(line.at.parse::<Timestamp>().is_ok(), "{line:?}");
+            lines.push(line.text);
+            ControlFlow::Continue(())
+        });
+        lines
+    }
+
+    fn start(folder: &Path, file_bytes: u64) -> Logs {
+        let options = LogOptions { file_bytes, ..LogOptions::new(folder.join(".tidegate/logs")) };
+        Logs::start(options).unwrap()
+    }
+
+    #[tokio::test]
+    async fn lines_come_back_and_the_size_stays_within_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = start(folder.path(), 1000);
+        let log = logs.pod("default", "work-1");
+        for number in 0..100 {
+            log.clone().copy(format!("line {number}\r\n").as_bytes()).await;
+            logs.flush().await;
+        }
+        let kept = lines(folder.path(), None);
+        assert_eq!(kept.last().unwrap(), "line 99");
+        assert!(kept.len() >= 25 && kept.len() < 80, "{}", kept.len());
+        assert_eq!(lines(folder.path(), Some(2)), ["line 98", "line 99"]);
+        let info = list(folder.path());
+        assert_eq!((info.len(), info[0].pod.as_str(), info[0].deployment.as_str()), (1, "work-1", "work"));
+        assert!(info[0].bytes <= 2 * 1100, "{}", info[0].bytes);
+    }
+
+    #[tokio::test]
+    async fn unfinished_overlong_and_foreign_bytes_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = start(folder.path(), 1 << 20);
+        let long = "x".repeat(40_000);
+        logs.pod("default", "work-1").copy(format!("{long}\nend").as_bytes()).await;
+        logs.pod("default", "work-1").copy(&b"\xff\xfe\n"[..]).await;
+        logs.flush().await;
+        let kept = lines(folder.path(), None);
+        assert_eq!(kept[..kept.len() - 2].concat(), long);
+        assert!(kept.iter().all(|line| line.len() < 32 * 1024));
+        assert_eq!(kept[kept.len() - 2..], ["end", "\u{fffd}\u{fffd}"]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_drops_output_and_says_so_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = start(folder.path(), 1 << 20);
+        let log = logs.pod("default", "work-1");
+        let current = folder.path().join(".tidegate/logs/default_work-1/current.log");
+        fs::create_dir_all(current.parent().unwrap()).unwrap();
+        // Everything written to this device finds it full.
+        std::os::unix::fs::symlink("/dev/full", &current).unwrap();
+        log.clone().copy(&b"one\n"[..]).await;
+        log.clone().copy(&b"two\n"[..]).await;
+        logs.flush().await;
+        assert_eq!(logs.dropped(), 2);
+        fs::remove_file(&current).unwrap();
+        let mut kept = Vec::new();
+        while kept.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            log.clone().copy(&b"three\n"[..]).await;
+            logs.flush().await;
+            kept = lines(folder.path(), None);
+        }
+        assert!(kept[0].contains("pieces of output are missing here"), "{kept:?}");
+        assert_eq!(kept[1], "three");
     }
 }

@@ -1,18 +1,25 @@
 //! The task that knows all Deployments: starts and stops pods until there are as many as asked for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use tidegate_engine::Workload;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::container::PodContext;
 use super::plan::{PodView, plan};
 use super::{DeploymentKey, DeploymentSpec, PodObserver, PodTemplate, PodWhat, Shared, Told, pod};
+use crate::processes::{self, Process};
+
+/// Many pods often go together.
+const SWEEP_DELAY: Duration = Duration::from_millis(200);
 
 /// What the manager is asked to do.
 pub(crate) enum Order {
@@ -53,12 +60,14 @@ pub(crate) struct Manager {
     kill: CancellationToken,
     /// Who waits for the last pod to end; nothing is started any more.
     ending: Vec<oneshot::Sender<()>>,
+    sweeps: Sweeps,
 }
 
 impl Manager {
     pub(crate) fn new(shared: Arc<Shared>, observer: Arc<dyn PodObserver>) -> Self {
         let kill = CancellationToken::new();
-        Manager { shared, observer, deployments: HashMap::new(), made: 0, kill, ending: Vec::new() }
+        let (deployments, sweeps) = (HashMap::new(), Sweeps::default());
+        Manager { shared, observer, deployments, made: 0, kill, ending: Vec::new(), sweeps }
     }
 
     /// Until nobody can give orders any more and no pod is left.
@@ -79,6 +88,7 @@ impl Manager {
                 },
                 // The manager holds a sender itself, so this never ends.
                 Some(told) = heard.recv() => self.hear(told),
+                found = self.sweeps.found() => self.sweep(&found),
             }
             if !self.ending.is_empty() && self.alive() == 0 {
                 for waiting in self.ending.drain(..) {
@@ -164,10 +174,22 @@ impl Manager {
             PodWhat::Unready { .. } | PodWhat::Exited { .. } => deployment.set_ready(number, false),
             PodWhat::Gone => {
                 deployment.pods.remove(&number);
+                self.sweeps.due(&self.shared.options.state);
             }
             _ => return,
         }
         self.reconcile(&key);
+    }
+
+    /// Ends what descends from pods that are gone: daemons that left their pod's process group.
+    fn sweep(&mut self, found: &[(Process, String)]) {
+        let pods = self.deployments.values().flat_map(|deployment| deployment.pods.values());
+        let alive: HashSet<&str> = pods.map(|pod| &*pod.name).collect();
+        for (process, pod) in found {
+            if !alive.contains(pod.as_str()) {
+                process.signal(Signal::SIGKILL);
+            }
+        }
     }
 
     fn reconcile(&mut self, key: &DeploymentKey) {
@@ -263,6 +285,32 @@ impl Deployment {
         let (revision, cost) = (self.revision, self.template.deletion_cost);
         self.pods.insert(number, Pod { name, revision, ready: false, terminating: false, cost, stop });
         tokio::spawn(pod::run(context, number, key.clone()));
+    }
+}
+
+/// Looks for what pods left behind: soon after one has gone, and one look for all that went meanwhile.
+#[derive(Debug, Default)]
+struct Sweeps {
+    looking: Option<JoinHandle<Vec<(Process, String)>>>,
+}
+
+impl Sweeps {
+    fn due(&mut self, state: &Path) {
+        if self.looking.is_none() {
+            let state = state.to_owned();
+            self.looking = Some(tokio::spawn(async move {
+                tokio::time::sleep(SWEEP_DELAY).await;
+                tokio::task::spawn_blocking(move || processes::of_run(&state)).await.unwrap_or_default()
+            }));
+        }
+    }
+
+    /// What there is, pods that are alive included.
+    async fn found(&mut self) -> Vec<(Process, String)> {
+        let Some(looking) = &mut self.looking else { return std::future::pending().await };
+        let found = looking.await.unwrap_or_default();
+        self.looking = None;
+        found
     }
 }
 

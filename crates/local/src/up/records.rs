@@ -176,3 +176,65 @@ fn prune(earlier: &Path, stem: &str) {
         let _ = fs::remove_file(file);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    fn record(sequence: u64) -> Arc<Record> {
+        let json = serde_json::json!({
+            "format": "tidegate.record/1", "sequence": sequence, "at": "2026-01-01T00:00:00.000Z",
+            "target": "default/orders", "cause": {"what": "timer"}, "mode": "direct", "workload": null, "readings": [],
+            "active": false, "steps": [], "boundBy": "none", "desiredReplicas": 0,
+            "limits": {"min": 0, "max": 1}, "result": "unchanged",
+        });
+        Arc::new(serde_json::from_value(json).unwrap())
+    }
+
+    fn sequences(path: &Path) -> Vec<u64> {
+        let text = fs::read_to_string(path).unwrap();
+        text.lines().map(|line| serde_json::from_str::<Record>(line).unwrap().sequence).collect()
+    }
+
+    #[test]
+    fn a_full_disk_loses_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let (sender, problems) = sync_channel(10);
+        let on_problem = move |problem: Option<&str>| sender.send(problem.map(str::to_owned)).unwrap();
+        let files = RecordFiles::start(folder.path().to_owned(), Box::new(on_problem)).unwrap();
+        let path = path_of(folder.path(), &TargetId::new("default", "orders"));
+        // Everything written to this device finds it full.
+        symlink("/dev/full", &path).unwrap();
+        files.record(&record(1));
+        let problem = problems.recv().unwrap().unwrap();
+        assert!(problem.contains("No space left") && problem.contains("default_orders.jsonl"), "{problem}");
+        for sequence in 2..=50 {
+            files.record(&record(sequence));
+        }
+        fs::remove_file(&path).unwrap();
+        assert_eq!(problems.recv().unwrap(), None, "told when there is room again");
+        files.record(&record(51));
+        assert_eq!(files.close(), 0);
+        assert_eq!(sequences(&path), (1..=51).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_disk_that_stays_full_is_owned_up_to_and_an_earlier_run_is_put_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = path_of(folder.path(), &TargetId::new("default", "orders"));
+        let first = RecordFiles::start(folder.path().to_owned(), Box::new(|_| {})).unwrap();
+        first.record(&record(1));
+        assert_eq!(first.close(), 0);
+        let second = RecordFiles::start(folder.path().to_owned(), Box::new(|_| {})).unwrap();
+        assert!(!path.exists());
+        let earlier = fs::read_dir(folder.path().join("earlier")).unwrap().next().unwrap().unwrap().path();
+        assert_eq!(sequences(&earlier), [1]);
+        symlink("/dev/full", &path).unwrap();
+        second.record(&record(2));
+        second.record(&record(3));
+        assert_eq!(second.close(), 2);
+    }
+}

@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::applied::Applied;
 use super::records::RecordFiles;
+use super::sending::Sending;
 use super::sinks::Tally;
 use super::{UpOptions, UpSummary, load};
 use crate::folder::{Examined, Files, ScenarioParts, Watch, examine};
-use crate::guard::GuardLink;
+use crate::guard::{self, GuardLink};
 use crate::logs::Logs;
 use crate::pods::Pods;
 use crate::progress::ProgressKind;
@@ -44,6 +45,7 @@ pub(super) struct Run {
     pub(super) records: Arc<RecordFiles>,
     pub(super) console: Arc<Store>,
     pub(super) collector: Arc<Collector>,
+    pub(super) sending: Option<Sending>,
     pub(super) tally: Arc<Tally>,
     pub(super) applied: Applied,
     pub(super) page: Option<Page>,
@@ -178,6 +180,9 @@ impl Run {
         self.runtime.shutdown().await;
         self.pods.shutdown().await;
         killer.abort();
+        // Daemons that left their pod's group: their pod is gone, so there is no grace left.
+        let root = self.dir.root().to_owned();
+        let _ = tokio::task::spawn_blocking(move || guard::end_orphans(&root, Duration::ZERO)).await;
         self.guard.close();
         self.logs.flush().await;
         let records = Arc::clone(&self.records);
@@ -187,6 +192,11 @@ impl Run {
         }
         if self.logs.dropped() > 0 {
             self.problems.push(format!("{} pieces of the pods' output could not be kept", self.logs.dropped()));
+        }
+        if let Some(sending) = self.sending.take()
+            && let Some(problem) = sending.end().await
+        {
+            self.problem(problem);
         }
         let report = if self.reports() { write_report(&self, ended_early).await } else { Ok(None) };
         let report = report.unwrap_or_else(|problem| {

@@ -21,6 +21,7 @@ use super::applied::Applied;
 use super::pod_watch::{Counts, PodWatch};
 use super::records::RecordFiles;
 use super::run::{Page, Run, start_load};
+use super::sending::Sending;
 use super::sinks::{Tally, ToConsole, ToReport, ToTerminal};
 use super::states::FileStates;
 use super::workloads::{Bindings, LocalWorkloads};
@@ -141,6 +142,8 @@ async fn assemble(ground: Ground, clock: Arc<dyn Clock>) -> Result<(Run, Examine
     let page = serve_page(&options, &console).await?;
     let began = Instant::now();
     let problems = Vec::new();
+    let remote_write = scenario.as_ref().and_then(|scenario| scenario.spec.remote_write.clone());
+    let sending = remote_write.map(|spec| Sending::start(spec, Arc::clone(&collector)));
     let run = Run {
         options,
         stops,
@@ -158,6 +161,7 @@ async fn assemble(ground: Ground, clock: Arc<dyn Clock>) -> Result<(Run, Examine
         applied,
         page,
         collector,
+        sending,
         console,
         began,
         problems,

@@ -46,7 +46,8 @@ impl FromStr for BrokerAddress {
 
     /// Accepts `host:port`, `[ipv6]:port`, and the same after a listener's name as in `SASL_SSL://host:port`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |what: &str| format!("found {text:?}: {what}; expected host:port, as broker-1:9092");
+        // The text is not shown: it may come from where secrets are.
+        let wrong = |what: &str| format!("{what}; expected host:port, as broker-1:9092");
         let rest = text.trim();
         let rest = rest.split_once("://").map_or(rest, |(_, rest)| rest);
         let (host, port) = rest.rsplit_once(':').ok_or_else(|| wrong("no port"))?;

@@ -25,7 +25,7 @@ use crate::kafka::versions::{FIND_COORDINATOR, METADATA};
 /// noticed at once by the error it costs.
 const TOPIC_AGE: Duration = Duration::from_secs(30);
 /// How many groups are asked for in one request.
-const GROUPS_A_REQUEST: usize = 1_000;
+const GROUPS_A_REQUEST: usize = 2_500;
 /// What nobody asked for in this time is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(900);
 

@@ -60,13 +60,18 @@ pub(crate) fn from_offsets(
     if partitions == 0 {
         return Err(nothing(want, found, shape));
     }
-    let value = if shape.even { even(sums.lag, shape.threshold, partitions) } else { sums.lag };
-    let useful = if shape.only_with_lag { sums.with_lag.max(1) } else { partitions };
+    let mut value = if shape.even { even(sums.lag, shape.threshold, partitions) } else { sums.lag };
+    if shape.only_with_lag {
+        // In the value and not in the parallelism: partitions catch up from one moment to the next, and a bound that
+        // falls so fast would scale in past the stabilization window.
+        let with_lag = i64::try_from(sums.with_lag).unwrap_or(i64::MAX);
+        value = value.min(with_lag.saturating_mul(shape.threshold));
+    }
     #[allow(clippy::cast_precision_loss, reason = "a lag is exact below 2^53 records")]
     Ok(Reading {
         value: value.max(0) as f64,
         activation_value: (sums.whole != value).then_some(sums.whole as f64),
-        parallelism: shape.bounded.then(|| u32::try_from(useful).unwrap_or(u32::MAX)),
+        parallelism: shape.bounded.then(|| u32::try_from(partitions).unwrap_or(u32::MAX)),
         at: now,
         figures: Some(Arc::new(sums.into_figures(found, shape))),
     })

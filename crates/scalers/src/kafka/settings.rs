@@ -197,8 +197,9 @@ impl Hash {
 
 /// `host:port,host:port`, white space and empty parts ignored.
 fn servers(text: &str) -> Result<Vec<BrokerAddress>, String> {
+    let parse = |(place, part): (usize, &str)| part.parse().map_err(|error| format!("address {place}: {error}"));
     let found: Result<Vec<BrokerAddress>, String> =
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::parse).collect();
+        (1..).zip(text.split(',').map(str::trim).filter(|part| !part.is_empty())).map(parse).collect();
     match found {
         Ok(servers) if servers.is_empty() => Err("no address given; expected host:port,host:port".to_owned()),
         other => other,
@@ -350,8 +351,7 @@ impl Parse<'_> {
                 "missing, and sasl oauthbearer needs it; give the token endpoint's address (or a token in `token`)",
             ),
             Some(uri) if !uri.starts_with("https://") && !uri.starts_with("http://") => {
-                let message = format!("found {uri:?}, expected an address that starts with https://");
-                self.problem("oauthTokenEndpointUri", message);
+                self.problem("oauthTokenEndpointUri", "expected an address that starts with https:// or http://");
             }
             Some(_) => {}
         }

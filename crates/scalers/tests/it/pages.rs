@@ -23,6 +23,14 @@ fn pages_have_every_parameter() {
 }
 
 #[test]
+fn the_documents_have_the_pages_as_they_are() {
+    for row in catalog::rows() {
+        let file = format!("{}/../../docs/triggers/{}.md", env!("CARGO_MANIFEST_DIR"), row.name());
+        expect_test::expect_file![file].assert_eq(&page(row));
+    }
+}
+
+#[test]
 fn schemas_have_every_key() {
     for row in catalog::rows() {
         let schema = json_schema(row);

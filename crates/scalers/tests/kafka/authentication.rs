@@ -94,7 +94,12 @@ async fn client_certificates_with_keys_in_every_form() {
     let (broker, _turn) = guarded().await;
     let certificates = &broker.certificates;
     for (form, key) in &certificates.client_keys {
-        let auth = [("ca", certificates.ca.as_str()), ("cert", &certificates.client), ("key", key), ("keyPassword", KEY_PASSWORD)];
+        let auth = [
+            ("ca", certificates.ca.as_str()),
+            ("cert", &certificates.client),
+            ("key", key),
+            ("keyPassword", KEY_PASSWORD),
+        ];
         let reading = read(&broker.mutual, &[("tls", "enable")], &auth).await;
         assert_eq!(reading.unwrap_or_else(|error| panic!("{form}: {error}")).value, 7.0);
     }
@@ -149,14 +154,21 @@ async fn token_endpoint(certificates: &Certificates, in_header: bool) -> (String
                 }
             }
             let request = String::from_utf8_lossy(&request).to_ascii_lowercase();
-            let known = if in_header { request.contains("authorization: basic ywxpy2u6c2vjcmv0") } else { request.contains("client_secret=secret") };
+            let known = if in_header {
+                request.contains("authorization: basic ywxpy2u6c2vjcmv0")
+            } else {
+                request.contains("client_secret=secret")
+            };
             let (status, body) = if known {
                 counter.fetch_add(1, Ordering::SeqCst);
                 ("200 OK", format!(r#"{{"access_token":"{}","token_type":"Bearer","expires_in":600}}"#, token(600)))
             } else {
                 ("401 Unauthorized", r#"{"error":"invalid_client"}"#.to_owned())
             };
-            let answer = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
             let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;
         }
@@ -171,10 +183,17 @@ async fn bearer_tokens() {
     let metadata = [("sasl", "oauthbearer"), ("tls", "enable")];
     for in_header in [true, false] {
         let (endpoint, granted) = token_endpoint(&broker.certificates, in_header).await;
-        let auth = [("ca", ca), ("username", USER), ("password", "secret"), ("oauthTokenEndpointUri", endpoint.as_str()), ("scopes", "a,b")];
+        let auth = [
+            ("ca", ca),
+            ("username", USER),
+            ("password", "secret"),
+            ("oauthTokenEndpointUri", endpoint.as_str()),
+            ("scopes", "a,b"),
+        ];
         assert_eq!(read(&broker.sasl_tls, &metadata, &auth).await.unwrap().value, 7.0);
         assert_eq!(granted.load(Ordering::SeqCst), 1, "one token for all connections");
-        let wrong = [("ca", ca), ("username", USER), ("password", "canary-wrong"), ("oauthTokenEndpointUri", &endpoint)];
+        let wrong =
+            [("ca", ca), ("username", USER), ("password", "canary-wrong"), ("oauthTokenEndpointUri", &endpoint)];
         let error = read(&broker.sasl_tls, &metadata, &wrong).await.unwrap_err();
         assert_eq!(error.kind, ReadErrorKind::Unauthorized, "{error}");
         assert!(error.message.contains("invalid_client") && error.message.contains(&endpoint), "{error}");

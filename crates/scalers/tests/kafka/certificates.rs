@@ -29,7 +29,8 @@ impl Certificates {
         fs::write(folder.join("ca.key"), authority_key.serialize_pem()).unwrap();
         let issuer = Issuer::new(authority, authority_key);
         let server_key = KeyPair::generate().unwrap();
-        let server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&server_key, &issuer).unwrap();
+        let server =
+            CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&server_key, &issuer).unwrap();
         let (server, server_key) = (server.pem(), server_key.serialize_pem());
         fs::write(folder.join("server.pem"), format!("{server_key}{server}")).unwrap();
         let (client, client_keys) = client(folder);
@@ -41,15 +42,42 @@ impl Certificates {
 fn client(folder: &Path) -> (String, Vec<(&'static str, String)>) {
     let password = format!("pass:{KEY_PASSWORD}");
     openssl(folder, &["genrsa", "-traditional", "-out", "pkcs1.key", "2048"]);
-    openssl(folder, &["req", "-x509", "-new", "-key", "pkcs1.key", "-CA", "ca.pem", "-CAkey", "ca.key", "-subj", "/CN=alice", "-days", "2", "-out", "client.pem"]);
+    openssl(
+        folder,
+        &[
+            "req",
+            "-x509",
+            "-new",
+            "-key",
+            "pkcs1.key",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-subj",
+            "/CN=alice",
+            "-days",
+            "2",
+            "-out",
+            "client.pem",
+        ],
+    );
     let pkcs8 = ["pkcs8", "-topk8", "-in", "pkcs1.key"];
     let mut keys = vec![("PKCS#1", "pkcs1.key")];
     for (name, file, how) in [
         ("PKCS#8", "pkcs8.key", &["-nocrypt"][..]),
         ("PKCS#8 with openssl's defaults", "default.key", &["-passout", &password]),
         ("PKCS#8 with AES-128", "aes128.key", &["-v2", "aes-128-cbc", "-passout", &password]),
-        ("PKCS#8 with AES-256 and HMAC-SHA-512", "sha512.key", &["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA512", "-passout", &password]),
-        ("PKCS#8 with HMAC-SHA-1", "sha1.key", &["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA1", "-passout", &password]),
+        (
+            "PKCS#8 with AES-256 and HMAC-SHA-512",
+            "sha512.key",
+            &["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA512", "-passout", &password],
+        ),
+        (
+            "PKCS#8 with HMAC-SHA-1",
+            "sha1.key",
+            &["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA1", "-passout", &password],
+        ),
         ("PKCS#8 with 3DES", "des3.key", &["-v2", "des3", "-passout", &password]),
         ("PKCS#8 with scrypt", "scrypt.key", &["-scrypt", "-passout", &password]),
     ] {

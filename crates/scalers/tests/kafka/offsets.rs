@@ -36,7 +36,9 @@ pub async fn report(servers: &str, groups: &[&str], topics: Option<&[&str]>) -> 
 }
 
 /// Case, records, the log's start, committed offset; lag by `earliest`, and by `latest`.
-const TABLE: &[(&str, i64, i64, Option<i64>, f64, f64)] = &[
+type Row = (&'static str, i64, i64, Option<i64>, f64, f64);
+
+const TABLE: &[Row] = &[
     ("usual", 100, 0, Some(40), 60.0, 60.0),
     ("caught-up", 100, 0, Some(100), 0.0, 0.0),
     ("at-start", 100, 0, Some(0), 100.0, 100.0),
@@ -93,12 +95,14 @@ async fn the_table_equals_kafkas_own_tool() {
     }
     // As it is: every group with a usable offset has the lag that the tool prints.
     let command = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-    let groups: Vec<String> = TABLE.iter().filter(|row| row.3.is_some_and(|at| at >= 0)).map(|row| format!("table-{}", row.0)).collect();
+    let groups: Vec<String> =
+        TABLE.iter().filter(|row| row.3.is_some_and(|at| at >= 0)).map(|row| format!("table-{}", row.0)).collect();
     let mut arguments = vec!["--bootstrap-server", &broker.plain];
     for group in &groups {
         arguments.extend(["--group", group]);
     }
-    let described = rows(&tool(command, &[&arguments[..], &["--describe"]].concat()), &["CURRENT-OFFSET", "LOG-END-OFFSET", "LAG"]);
+    let described =
+        rows(&tool(command, &[&arguments[..], &["--describe"]].concat()), &["CURRENT-OFFSET", "LOG-END-OFFSET", "LAG"]);
     assert_eq!(described.len(), groups.len());
     for group in ["table-usual", "table-caught-up", "table-at-start"] {
         let reading = read(&broker.plain, &[("topic", group), ("consumerGroup", group)]).await.unwrap();
@@ -138,8 +142,12 @@ async fn notes_say_how_a_number_came_about() {
     assert!(notes.contains("beyond the log's end") && notes.contains("notes/1"), "{notes}");
     let allowed = [("topic", "notes"), ("consumerGroup", "notes"), ("allowIdleConsumers", "true")];
     assert_eq!(read(&broker.plain, &allowed).await.unwrap().parallelism, None);
-    let with_lag =
-        [("topic", "notes"), ("consumerGroup", "notes"), ("limitToPartitionsWithLag", "true"), ("partitionLimitation", "0")];
+    let with_lag = [
+        ("topic", "notes"),
+        ("consumerGroup", "notes"),
+        ("limitToPartitionsWithLag", "true"),
+        ("partitionLimitation", "0"),
+    ];
     let reading = read(&broker.plain, &with_lag).await.unwrap();
     assert_eq!((reading.value, reading.parallelism), (6.0, Some(1)));
 }

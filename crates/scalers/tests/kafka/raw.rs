@@ -9,8 +9,8 @@ use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, D
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::{
-    CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, GroupId, OffsetCommitRequest, RequestHeader,
-    TopicName,
+    CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, FindCoordinatorRequest, GroupId,
+    OffsetCommitRequest, OffsetFetchRequest, RequestHeader, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 
@@ -82,5 +82,16 @@ impl Raw {
         for partition in &reply.topics[0].partitions {
             assert_eq!(partition.error_code, 0, "committing for {group}");
         }
+    }
+
+    /// Whether the broker coordinates groups by now; the first question has it begin to.
+    pub fn coordinates(&mut self) -> bool {
+        let asked = self.ask(1, &FindCoordinatorRequest::default().with_key(name("any")));
+        if asked.error_code != 0 {
+            return false;
+        }
+        let group = GroupId(name("any"));
+        let request = OffsetFetchRequest::default().with_group_id(group).with_topics(None);
+        self.ask(2, &request).error_code == 0
     }
 }

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use tidegate_engine::{
-    Behavior, FailurePolicy, Fallback, FallbackBehavior, MetricTarget, Policy, ReadErrorKind, ScalingRules,
+    Behavior, FailurePolicy, Fallback, FallbackBehavior, MetricTarget, Mode, Policy, ReadErrorKind, ScalingRules,
     SelectPolicy, StepKind, StepPolicy, TriggerPolicy,
 };
 use tidegate_sim::{Burst, Disturbance, Group, Load, Outage, Planned, Scenario, SourceModel, Stage, Tide, Weather};
@@ -83,6 +83,7 @@ impl Dice<'_> {
         drawn.pause.all = self.one_in(20);
         drawn.pause.at = self.one_in(20).then(|| self.count(0, 20));
         drawn.force_activation = self.one_in(12);
+        drawn.mode = self.of(&[Mode::Direct, Mode::Direct, Mode::Direct, Mode::Direct, Mode::Hpa, Mode::Shadow]);
         drawn
     }
 

@@ -1,3 +1,5 @@
+//! What a track keeps, thins out and forgets.
+
 use super::*;
 
 fn at(second: i64) -> Timestamp {

@@ -1,3 +1,5 @@
+//! Parameters of the trigger, and the value it makes of lags.
+
 use tidegate_engine::MetricTarget;
 
 use super::*;

@@ -21,6 +21,8 @@ use crate::kafka::versions::OFFSET_FETCH;
 /// Groups and partitions in one request at most, so that no request keeps a broker busy for long.
 const GROUPS_A_REQUEST: usize = 1_000;
 const PARTITIONS_A_REQUEST: usize = 50_000;
+/// What a group counts that is asked for whatever it has committed.
+const PARTITIONS_UNTOLD: usize = 50;
 /// How many requests are under way at once to a broker that takes one group a request.
 const UNDER_WAY: usize = 64;
 
@@ -216,7 +218,9 @@ fn requests(places: Vec<usize>, asked: Vec<Asked>, version: i16) -> Vec<(Vec<usi
             requests.push((vec![place], OffsetFetchRequest::default().with_group_id(group).with_topics(topics)));
             continue;
         }
-        let more = topics.as_ref().map_or(100, |topics| topics.iter().map(|(_, partitions)| partitions.len()).sum());
+        let more = topics
+            .as_ref()
+            .map_or(PARTITIONS_UNTOLD, |topics| topics.iter().map(|(_, partitions)| partitions.len()).sum());
         let topics = topics.map(|topics| topics.into_iter().map(new_topic).collect());
         let group = OffsetFetchRequestGroup::default().with_group_id(group).with_topics(topics).with_member_epoch(-1);
         match requests.last_mut() {

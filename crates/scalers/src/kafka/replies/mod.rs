@@ -5,3 +5,6 @@ pub(crate) mod fetch;
 pub(crate) mod groups;
 pub(crate) mod offsets;
 pub(crate) mod session;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! The binary as people run it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod basics;
+mod decide;
+mod explain;
+mod support;
+mod up;
+mod validate;
