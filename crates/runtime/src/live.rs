@@ -62,6 +62,8 @@ pub(crate) struct Live {
     stats: Arc<Stats>,
     targets: HashMap<TargetId, Target>,
     wake: Option<Timestamp>,
+    /// While a timer's tick is handled: how long after its time it came.
+    late: Option<std::time::Duration>,
     permits: Arc<Semaphore>,
     saver: Saver,
     /// Reads and looks; given up at shutdown.
@@ -85,6 +87,7 @@ impl Live {
             stats,
             targets: HashMap::new(),
             wake: None,
+            late: None,
             saver,
             asking: CancellationToken::new(),
             changes: TaskTracker::new(),
@@ -99,9 +102,11 @@ impl Live {
                 input = inbox.recv() => input,
                 () = tokio::time::sleep(sleep.unwrap_or_default()), if sleep.is_some() => {
                     // A wake-up that is due is over; the engine names the next one.
-                    self.wake = None;
+                    let due = self.wake.take();
                     self.follow_the_clock();
+                    self.late = due.map(|due| self.ports.clock.now().since(due));
                     self.handle(Event::Tick);
+                    self.late = None;
                     continue;
                 }
             };
@@ -265,6 +270,9 @@ impl Live {
     }
 
     fn start_read(&self, id: TargetId, trigger: usize, read: u64, now: Timestamp, deadline: Timestamp) {
+        if let Some(late) = self.late {
+            self.ports.sinks.iter().for_each(|sink| sink.late(&id, late));
+        }
         let scaler = self.targets.get(&id).and_then(|target| target.scalers.get(trigger)).cloned();
         let work = reads::read(scaler, Arc::clone(&self.permits), now, deadline.since(now));
         let (inbox, epoch, asking) = (self.inbox.clone(), self.epoch, self.asking.clone());

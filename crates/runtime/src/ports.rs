@@ -1,6 +1,7 @@
 //! What the live loop needs of the world, as traits; crates `local` and `operator` implement them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate_engine::{Finding, Policy, ReadError, Reading, Record, SavedState, TargetId, Timestamp, Workload};
@@ -90,6 +91,11 @@ pub trait Sink: Send + Sync {
         at: Timestamp,
     ) {
         let _ = (target, trigger, metric, outcome, at);
+    }
+
+    /// A timer asked for a read of this target so long after its time.
+    fn late(&self, target: &TargetId, late: Duration) {
+        let _ = (target, late);
     }
 
     /// The workload's counts were looked at or changed.

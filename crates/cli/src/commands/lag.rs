@@ -4,6 +4,7 @@ mod exporter;
 
 use std::io::IsTerminal;
 
+use tidegate_engine::ReadError;
 use tidegate_scalers::Secret;
 use tidegate_scalers::kafka::{ConnectionSettings, GroupLag, LagQuery, LagReader, LagReport};
 
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &LagArgs) -> Done {
                 (Ok(report), watch) => print(&report, args.output, watch.is_some())?,
                 // Watching goes on: the fault may pass.
                 (Err(error), Some(_)) => note(&format!("tidegate: {error}")),
-                (Err(error), None) => return Err(Failed::work(error.to_string())),
+                (Err(error), None) => return Err(Failed::work(format!("{error}{}", advice(&error, args)))),
             }
             let Some(every) = args.watch else { return Ok(()) };
             tokio::select! {
@@ -41,6 +42,11 @@ pub(crate) fn run(args: &LagArgs) -> Done {
             }
         }
     })
+}
+
+/// A broker that cannot list its groups (the embedded one) can still be asked for groups by name.
+fn advice(error: &ReadError, args: &LagArgs) -> &'static str {
+    if args.groups.is_empty() && error.message.contains("ListGroups") { "; name the groups with --group" } else { "" }
 }
 
 /// The settings, understood by the same code as a trigger's parameters.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tidegate_console::{Store, TargetInfo};
 use tidegate_engine::{Policy, TargetId};
-use tidegate_runtime::{Handle, Stopped, TargetSetup};
+use tidegate_runtime::{Clock, Handle, Stopped, TargetSetup};
 use tidegate_scalers::Clients;
 
 use super::states::{FileStates, SavedReplicas};
@@ -28,6 +28,7 @@ pub(crate) struct Applied {
     targets: HashMap<TargetId, InForce>,
     /// With the replicas that their manifests name.
     deployments: HashMap<DeploymentKey, u32>,
+    clock: Arc<dyn Clock>,
 }
 
 /// By which a changed target is known.
@@ -55,9 +56,10 @@ impl Applied {
         bindings: Arc<Bindings>,
         states: FileStates,
         console: Arc<Store>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let (targets, deployments) = (HashMap::new(), HashMap::new());
-        Applied { handle, pods, clients: Clients::new(), bindings, states, console, targets, deployments }
+        Applied { handle, pods, clients: Clients::new(), bindings, states, console, clock, targets, deployments }
     }
 
     /// How long the slowest target takes to come down when all is quiet: its window, then its cooldown.
@@ -128,8 +130,18 @@ impl Applied {
         }
     }
 
+    /// A manifest in a folder bears no time at which it was made; its initial cooldown counts from the first sight of it.
+    fn dated(&self, id: &TargetId, policy: Arc<Policy>) -> Arc<Policy> {
+        if policy.created.is_some() || policy.initial_cooldown.is_zero() {
+            return policy;
+        }
+        let created = Some(self.states.first_seen(id, self.clock.now()));
+        Arc::new(Policy { created, ..Policy::clone(&policy) })
+    }
+
     async fn put_target(&mut self, parts: TargetParts, done: &mut Vec<String>) -> Result<(), Stopped> {
         let TargetParts { id, policy, triggers, deployment, policy_mark, input_mark } = parts;
+        let policy = self.dated(&id, policy);
         let marks = Marks { policy: policy_mark, input: input_mark };
         let before = self.targets.insert(id.clone(), InForce { marks, policy: Arc::clone(&policy) });
         let before = before.map(|before| before.marks);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tidegate_console::Store;
 use tidegate_engine::{Finding, Outcome, Policy, ReadError, Reading, Record, TargetId, Timestamp, Workload, headline};
@@ -29,6 +30,10 @@ impl Sink for ToConsole {
         at: Timestamp,
     ) {
         self.0.reading(target, trigger, metric, outcome, at);
+    }
+
+    fn late(&self, target: &TargetId, late: Duration) {
+        self.0.lateness(target, late);
     }
 
     fn workload(&self, target: &TargetId, workload: &Workload, at: Timestamp) {

@@ -134,11 +134,12 @@ async fn assemble(ground: Ground, clock: Arc<dyn Clock>) -> Result<(Run, Examine
     }
     let states = FileStates::new(dir.state());
     let workloads = LocalWorkloads { pods: pods.clone(), bindings: Arc::clone(&bindings), states: states.clone() };
-    let ports = Ports { workloads: Arc::new(workloads), states: Arc::new(states.clone()), sinks, clock };
+    let ports =
+        Ports { workloads: Arc::new(workloads), states: Arc::new(states.clone()), sinks, clock: Arc::clone(&clock) };
     let runtime = Runtime::start(ports, Options::default());
     let handle = runtime.handle().clone();
     tokio::spawn(counts.forward(Arc::clone(&bindings), handle.clone()));
-    let applied = Applied::new(handle, pods.clone(), bindings, states, Arc::clone(&console));
+    let applied = Applied::new(handle, pods.clone(), bindings, states, Arc::clone(&console), clock);
     let page = serve_page(&options, &console).await?;
     let began = Instant::now();
     let problems = Vec::new();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tidegate_engine::{SavedState, TargetId};
+use tidegate_engine::{SavedState, TargetId, Timestamp};
 use tidegate_runtime::{StateError, StateStore};
 
 use crate::files::replace;
@@ -41,6 +41,23 @@ impl FileStates {
         self.folder.join(format!("{}_{}.replicas.json", key.namespace, key.name))
     }
 
+    fn made(&self, target: &TargetId) -> PathBuf {
+        self.folder.join(format!("{}_{}.made.json", target.namespace(), target.name()))
+    }
+
+    /// When a ScaledObject was seen here for the first time, in this run or an earlier one: what a cluster's
+    /// `creationTimestamp` is to its initial cooldown. A file that cannot be used counts as made now, the safe side.
+    pub(crate) fn first_seen(&self, target: &TargetId, now: Timestamp) -> Timestamp {
+        let path = self.made(target);
+        if let Ok(Some(at)) = load::<Timestamp>(&path) {
+            return at.min(now);
+        }
+        if let Err(error) = save(&path, &now) {
+            tracing::warn!(%target, %error, "a restart would begin the initial cooldown anew");
+        }
+        now
+    }
+
     pub(crate) fn load_replicas(&self, key: &DeploymentKey) -> Result<Option<SavedReplicas>, StateError> {
         load(&self.deployment(key))
     }
@@ -60,13 +77,12 @@ impl StateStore for FileStates {
     }
 
     fn remove(&self, target: &TargetId) -> Result<(), StateError> {
-        let path = self.target(target);
-        match fs::remove_file(&path) {
+        [self.target(target), self.made(target)].iter().try_for_each(|path| match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StateError(format!("removing the state file {}: {error}", path.display())))
             }
             _ => Ok(()),
-        }
+        })
     }
 }
 
@@ -89,9 +105,22 @@ fn save<T: Serialize>(path: &Path, value: &T) -> Result<(), StateError> {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_engine::{Recommendation, Timestamp};
+    use tidegate_engine::Recommendation;
 
     use super::*;
+
+    #[test]
+    fn what_was_seen_first_is_remembered_until_it_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let states = FileStates::new(folder.path().to_owned());
+        let id = TargetId::new("default", "orders");
+        let at = Timestamp::from_millis;
+        assert_eq!(states.first_seen(&id, at(5_000)), at(5_000));
+        assert_eq!(FileStates::new(folder.path().to_owned()).first_seen(&id, at(9_000)), at(5_000));
+        assert_eq!(states.first_seen(&id, at(1_000)), at(1_000), "never in the future");
+        states.remove(&id).unwrap();
+        assert_eq!(states.first_seen(&id, at(9_000)), at(9_000));
+    }
 
     #[test]
     fn a_state_comes_back_as_it_was_and_a_broken_one_is_named() {
