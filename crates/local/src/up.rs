@@ -82,6 +82,8 @@ pub struct UpSummary {
     pub records: PathBuf,
     /// What went wrong without ending the run.
     pub problems: Vec<String>,
+    /// Whether something that was to be left of the run could not be written: the report, or records of decisions.
+    pub incomplete: bool,
 }
 
 /// One target's part of a run.

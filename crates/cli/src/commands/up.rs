@@ -20,7 +20,13 @@ pub(crate) fn run(args: UpArgs) -> Done {
         options.report = args.report;
         options.console = args.console;
         match tidegate_local::up(options, stops).await {
-            Ok(summary) => line(&format!("\n{summary}")),
+            Ok(summary) => {
+                line(&format!("\n{summary}"))?;
+                match summary.incomplete {
+                    false => Ok(()),
+                    true => Err(Failed::work("what was to be left of the run is not complete; see the problems above")),
+                }
+            }
             Err(UpError::Manifests(problems)) => Err(Failed::input(format!("nothing was started\n{problems}"))),
             Err(error) => Err(Failed::work(error.to_string())),
         }

@@ -1,11 +1,13 @@
 //! Whole runs of `tidegate up` on the embedded broker, with real consumers.
 
+mod full_disk;
+mod outage;
 mod story;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tidegate_engine::Record;
@@ -24,14 +26,13 @@ struct Up {
 
 impl Up {
     fn start(folder: &Path, args: &[&str]) -> Up {
-        let mut child = tidegate()
-            .arg("up")
-            .arg(folder)
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
+        let mut command = tidegate();
+        command.arg("up").arg(folder).args(args);
+        Up::of(&mut command)
+    }
+
+    fn of(command: &mut Command) -> Up {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = std::sync::mpsc::channel();
         std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));

@@ -199,6 +199,7 @@ impl Run {
             self.problem(problem);
         }
         let report = if self.reports() { write_report(&self, ended_early).await } else { Ok(None) };
+        let incomplete = unwritten > 0 || report.is_err();
         let report = report.unwrap_or_else(|problem| {
             self.options.progress.tell(ProgressKind::Error, &problem);
             self.problems.push(problem);
@@ -210,7 +211,7 @@ impl Run {
         }
         let _ = std::fs::remove_file(self.dir.up_file());
         drop(self.lock);
-        UpSummary { ran, targets, report, records: self.dir.records(), problems: self.problems }
+        UpSummary { ran, targets, report, records: self.dir.records(), problems: self.problems, incomplete }
     }
 
     fn reports(&self) -> bool {

@@ -9,7 +9,7 @@ use tidegate_engine::{Outcome, Record, check};
 use super::{LIMIT, Up, processes_of, records};
 use crate::support::{folder, run, wait_for};
 
-const DEPLOYMENT: &str = "\
+pub(super) const DEPLOYMENT: &str = "\
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: orders}
@@ -28,7 +28,7 @@ spec:
               valueFrom: {configMapKeyRef: {name: tidegate-broker, key: bootstrapServers}}
 ";
 
-const SCALED_OBJECT: &str = "\
+pub(super) const SCALED_OBJECT: &str = "\
 apiVersion: keda.sh/v1alpha1
 kind: ScaledObject
 metadata: {name: orders}
@@ -67,12 +67,12 @@ spec:
       duration: 8s
 ";
 
-fn story() -> tempfile::TempDir {
+pub(super) fn story() -> tempfile::TempDir {
     folder(&[("deployment.yaml", DEPLOYMENT), ("scaledobject.yaml", SCALED_OBJECT), ("scenario.yaml", SCENARIO)])
 }
 
 /// What must hold of the records of any run.
-fn sound(records: &[Record]) {
+pub(super) fn sound(records: &[Record]) {
     assert!(!records.is_empty(), "no decision was recorded");
     for (number, record) in records.iter().enumerate() {
         assert_eq!(check(record), [], "{record:?}");
@@ -118,7 +118,7 @@ fn from_zero_and_back_with_a_report() {
 }
 
 /// Waits until consumers run.
-fn consumers_run(folder: &Path) {
+pub(super) fn consumers_run(folder: &Path) {
     wait_for("the first consumer", LIMIT, || {
         records(folder).iter().any(|record| record.workload.is_some_and(|workload| workload.ready > 0)).then_some(())
     });
