@@ -77,7 +77,7 @@ fn java() -> Command {
     java
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -153,7 +153,7 @@ pub fn produce(servers: &str, topic: &str, partitions: i32, each: usize) {
 
 /// Starts the broker under a shell that kills it when this process, which holds its standard input, is gone.
 #[allow(clippy::zombie_processes, reason = "it lives as long as this process, whose end it notices")]
-fn start(folder: &Path, config: &Path) -> (Child, u32) {
+pub fn start(folder: &Path, config: &Path) -> (Child, u32) {
     let pid_file = folder.join("pid");
     let script =
         r#"log=$1; pid_file=$2; shift 2; "$@" >"$log" 2>&1 </dev/null & echo $! >"$pid_file"; read _; kill -9 $!"#;

@@ -8,6 +8,7 @@ mod certificates;
 mod in_process;
 mod movements;
 mod offsets;
+mod pair;
 mod raw;
 mod sharing;
 mod transactions;
