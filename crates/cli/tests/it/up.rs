@@ -3,6 +3,7 @@
 mod full_disk;
 mod outage;
 mod story;
+mod stubborn;
 
 use std::fs;
 use std::io::{BufRead, BufReader};

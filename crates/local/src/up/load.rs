@@ -101,11 +101,22 @@ fn sasl(get: &dyn Fn(&str) -> Option<String>) -> Result<Option<Sasl>, String> {
         Some("plaintext") => Ok(Some(Sasl::Plain { username, password })),
         Some("scram_sha256") => Ok(Some(Sasl::ScramSha256 { username, password })),
         Some("scram_sha512") => Ok(Some(Sasl::ScramSha512 { username, password })),
+        Some("oauthbearer") => match get("token") {
+            Some(token) => Ok(Some(Sasl::OauthBearer { token: Sensitive::new(token), principal: principal(username) })),
+            None => Err("the load logs in with sasl oauthbearer only by a token that was fetched already; \
+                         give it as the parameter token"
+                .to_owned()),
+        },
         Some(other) => Err(format!(
-            "the load can log in with sasl none, plaintext, scram_sha256 and scram_sha512; found {:?}",
+            "the load can log in with sasl none, plaintext, scram_sha256, scram_sha512 and oauthbearer; found {:?}",
             SecretText::new(other).expose()
         )),
     }
+}
+
+/// Whom a token is for; sent beside it, and of no weight where the token itself says so.
+fn principal(username: String) -> String {
+    if username.is_empty() { "tidegate".to_owned() } else { username }
 }
 
 /// Hears all loads of a scenario.
@@ -166,4 +177,28 @@ pub(crate) async fn run(
         }
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_lab::kafka::Sasl;
+
+    use super::sasl;
+
+    /// The way to log in that the parameters ask for, and no secret in what is printed of it.
+    fn of(parameters: &[(&str, &str)]) -> Result<Option<Sasl>, String> {
+        sasl(&|name| parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn the_load_logs_in_as_a_trigger_would() {
+        assert_eq!(of(&[]), Ok(None));
+        let plain = of(&[("sasl", "plaintext"), ("username", "alice"), ("password", "hunter2")]).unwrap().unwrap();
+        assert!(matches!(&plain, Sasl::Plain { username, .. } if username == "alice"), "{plain:?}");
+        assert!(!format!("{plain:?}").contains("hunter2"));
+        let token = of(&[("sasl", "oauthbearer"), ("token", "hunter2")]).unwrap().unwrap();
+        assert!(matches!(&token, Sasl::OauthBearer { principal, .. } if principal == "tidegate"), "{token:?}");
+        assert!(of(&[("sasl", "oauthbearer")]).unwrap_err().contains("token"));
+        assert!(of(&[("sasl", "gssapi")]).unwrap_err().contains("gssapi"));
+    }
 }

@@ -1,0 +1,45 @@
+//! A pod that does not want to end, and a person who does not want to wait.
+
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
+
+use super::{LIMIT, Up, processes_of};
+use crate::support::{folder, wait_for};
+
+/// Its grace is longer than the test would wait.
+const STUBBORN: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: stubborn}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: stubborn}}
+  template:
+    metadata: {labels: {app: stubborn}}
+    spec:
+      terminationGracePeriodSeconds: 3600
+      containers:
+        - name: stubborn
+          image: any
+          command: [sh, -c, \"trap '' TERM; touch \\\"$MARK/$POD_NAME\\\"; while :; do sleep 1; done\"]
+          env: [{name: MARK, value: MARK_FOLDER}]
+";
+
+#[test]
+fn a_second_interrupt_ends_pods_that_ignore_the_first() {
+    let marks = tempfile::tempdir().unwrap();
+    let manifest = STUBBORN.replace("MARK_FOLDER", marks.path().to_str().unwrap());
+    let folder = folder(&[("deployment.yaml", &manifest)]);
+    let mut up = Up::start(folder.path(), &["--headless"]);
+    wait_for("both pods", LIMIT, || (fs::read_dir(marks.path()).unwrap().count() == 2).then_some(()));
+    let pid = up.pid();
+    // Again and again: the first begins to drain, any later one ends it.
+    wait_for("the end of up", LIMIT, || {
+        let _ = kill(pid, Signal::SIGINT);
+        up.child.try_wait().unwrap()
+    });
+    let (code, printed) = up.end();
+    assert_eq!(code, Some(0), "{printed}");
+    assert_eq!(processes_of(folder.path()), Vec::<i32>::new());
+}
