@@ -113,3 +113,63 @@ impl Families {
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use tidegate_engine::{ReadError, ReadErrorKind, Timestamp};
+    use tidegate_scalers::kafka::{GroupLag, LagReport, PartitionLag};
+
+    use super::render;
+
+    fn partition(partition: i32, committed: Option<i64>, end: i64, lag: Option<i64>) -> PartitionLag {
+        PartitionLag { topic: "or\"ders".into(), partition, committed, log_start: Some(1), end, lag }
+    }
+
+    fn group(name: &str, partitions: Vec<PartitionLag>, error: Option<ReadError>) -> GroupLag {
+        GroupLag { group: name.into(), state: Some("Stable".into()), members: Some(2), partitions, error }
+    }
+
+    fn report() -> LagReport {
+        let partitions = vec![partition(0, Some(40), 100, Some(60)), partition(1, None, 7, None)];
+        let unread = Some(ReadError::new(ReadErrorKind::Timeout, "no answer"));
+        let groups = vec![group("orders", partitions, None), group("unread", Vec::new(), unread)];
+        LagReport { at: Timestamp::EPOCH, requests: 3, connections: 1, total_requests: 3, groups }
+    }
+
+    #[test]
+    fn series_bear_the_common_exporter_s_names() {
+        let text = render(&report());
+        for line in [
+            r#"kafka_consumergroup_lag{consumergroup="orders",topic="or\"ders",partition="0"} 60"#,
+            r#"kafka_consumergroup_lag_sum{consumergroup="orders",topic="or\"ders"} 60"#,
+            r#"kafka_consumergroup_current_offset{consumergroup="orders",topic="or\"ders",partition="0"} 40"#,
+            r#"kafka_consumergroup_members{consumergroup="orders"} 2"#,
+            r#"kafka_topic_partition_current_offset{topic="or\"ders",partition="1"} 7"#,
+            r#"kafka_topic_partition_oldest_offset{topic="or\"ders",partition="0"} 1"#,
+            r#"kafka_topic_partitions{topic="or\"ders"} 2"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
+        // What is not known has no series: no lag without a commit, nothing of a group that could not be read.
+        assert!(!text.contains(r#"lag{consumergroup="orders",topic="or\"ders",partition="1"}"#), "{text}");
+        assert!(!text.contains("unread"), "{text}");
+    }
+
+    #[test]
+    fn prometheus_own_checker_finds_no_syntax_error() {
+        let mut check = Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("promtool is needed: run `cargo xtask setup`");
+        std::io::Write::write_all(check.stdin.as_mut().unwrap(), render(&report()).as_bytes()).unwrap();
+        let output = check.wait_with_output().unwrap();
+        // 3 is advice about names, which are the common exporter's and not ours to change.
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(matches!(output.status.code(), Some(0 | 3)) && !said.contains("error"), "{said}");
+    }
+}
