@@ -19,8 +19,9 @@ pub(crate) fn block_on(work: impl Future<Output = Done>) -> Done {
         .block_on(work)
 }
 
-/// Cancelled by the first SIGINT or SIGTERM; a second one ends the process at once, with `at_once` as the last act.
-pub(crate) fn stop_on_signal(at_once: impl FnOnce() + Send + 'static) -> Result<CancellationToken, Failed> {
+/// Cancelled by the first SIGINT or SIGTERM; a further SIGINT ends the process at once.
+/// A further SIGTERM does not: who sends it to a process and to its group, as `timeout` does, is not impatient.
+pub(crate) fn stop_on_signal() -> Result<CancellationToken, Failed> {
     let problem = |error: std::io::Error| Failed::work(format!("listening for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(problem)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(problem)?;
@@ -29,8 +30,7 @@ pub(crate) fn stop_on_signal(at_once: impl FnOnce() + Send + 'static) -> Result<
     tokio::spawn(async move {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         stopping.cancel();
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        at_once();
+        interrupt.recv().await;
         std::process::exit(130);
     });
     Ok(stop)

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first drains, the second ends at once.
+//! Ctrl-C, SIGTERM and SIGHUP drain; a Ctrl-C after that ends at once.
 
 use std::io;
 
@@ -25,14 +25,16 @@ pub fn stop_on_signals() -> io::Result<Stops> {
     let stops = Stops::default();
     let theirs = stops.clone();
     tokio::spawn(async move {
-        for stop in [&theirs.drain, &theirs.kill] {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hang_up.recv() => {}
-            }
-            stop.cancel();
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
         }
+        theirs.drain.cancel();
+        // Only a person at a terminal is impatient. SIGTERM comes twice from whoever sends it to a process and to its
+        // group, as `timeout` does.
+        interrupt.recv().await;
+        theirs.kill.cancel();
     });
     Ok(stops)
 }

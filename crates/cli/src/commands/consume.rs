@@ -15,7 +15,7 @@ use crate::output::note;
 pub(crate) fn run(args: &ConsumeArgs) -> Done {
     let options = options(args)?;
     live::block_on(async {
-        let stop = live::stop_on_signal(|| {})?;
+        let stop = live::stop_on_signal()?;
         let summary = consume::run(options, stop).await.map_err(|error| Failed::work(error.to_string()))?;
         note(&format!(
             "consumed {} records ({} failed and skipped, {} done again), {} rebalances, {} commits",

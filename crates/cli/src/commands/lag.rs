@@ -20,7 +20,7 @@ pub(crate) fn run(args: &LagArgs) -> Done {
     let some = |names: &[String]| (!names.is_empty()).then(|| names.to_vec());
     let query = LagQuery { groups: some(&args.groups), topics: some(&args.topics) };
     live::block_on(async {
-        let stop = live::stop_on_signal(|| {})?;
+        let stop = live::stop_on_signal()?;
         if let Some(address) = args.metrics_bind_address {
             return exporter::serve(address, reader, query, args.timeout, stop).await;
         }

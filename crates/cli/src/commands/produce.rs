@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ProduceArgs) -> Done {
     };
     let settings = lab_settings(&args.kafka)?;
     live::block_on(async {
-        let stop = live::stop_on_signal(|| {})?;
+        let stop = live::stop_on_signal()?;
         let meter = Arc::new(Watch(Meter::new("produced", spec.executor.duration())));
         let summary = load::run(&spec, &settings, Arc::clone(&meter) as Arc<dyn LoadObserver>, stop).await;
         meter.0.finish();

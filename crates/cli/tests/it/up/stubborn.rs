@@ -4,8 +4,9 @@ use std::fs;
 
 use nix::sys::signal::{Signal, kill};
 
+use super::story::{consumers_run, story};
 use super::{LIMIT, Up, processes_of};
-use crate::support::{folder, wait_for};
+use crate::support::{folder, run, wait_for};
 
 /// Its grace is longer than the test would wait.
 const STUBBORN: &str = "\
@@ -42,4 +43,17 @@ fn a_second_interrupt_ends_pods_that_ignore_the_first() {
     let (code, printed) = up.end();
     assert_eq!(code, Some(0), "{printed}");
     assert_eq!(processes_of(folder.path()), Vec::<i32>::new());
+}
+
+#[test]
+fn asked_twice_to_terminate_it_still_drains() {
+    let folder = story();
+    let mut up = Up::start(folder.path(), &["--headless"]);
+    consumers_run(folder.path());
+    up.signal(Signal::SIGTERM);
+    up.signal(Signal::SIGTERM);
+    let (code, printed) = up.end();
+    assert_eq!(code, Some(0), "{printed}");
+    let logs = run(&["logs", folder.path().to_str().unwrap(), "orders"]);
+    assert!(logs.out.contains("consumed"), "a consumer was not let finish: {}", logs.out);
 }
