@@ -2,7 +2,6 @@
 
 use std::future::Future;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -19,21 +18,15 @@ pub(crate) fn block_on(work: impl Future<Output = Done>) -> Done {
         .block_on(work)
 }
 
-/// Cancelled by the first SIGINT or SIGTERM; a further SIGINT ends the process at once.
-/// A further SIGTERM does not: who sends it to a process and to its group, as `timeout` does, is not impatient.
+/// Cancelled by the first SIGINT or SIGTERM; a SIGINT after that ends the process at once.
 pub(crate) fn stop_on_signal() -> Result<CancellationToken, Failed> {
-    let problem = |error: std::io::Error| Failed::work(format!("listening for signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(problem)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(problem)?;
-    let stop = CancellationToken::new();
-    let stopping = stop.clone();
+    let stops =
+        tidegate_local::stop_on_interrupt().map_err(|error| Failed::work(format!("listening for signals: {error}")))?;
     tokio::spawn(async move {
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        stopping.cancel();
-        interrupt.recv().await;
+        stops.kill.cancelled().await;
         std::process::exit(130);
     });
-    Ok(stop)
+    Ok(stops.drain)
 }
 
 /// Logs go to standard error; nothing below a warning unless asked for.

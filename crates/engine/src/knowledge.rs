@@ -73,8 +73,7 @@ impl ShiftBack for Knowledge {
 
 /// Last guard of promise 1: a scaler that breaks its word still gives no number.
 fn sound(reading: Reading) -> Result<Reading, ReadError> {
-    let odd = |value: f64| !value.is_finite();
-    if odd(reading.value) || reading.value < 0.0 || reading.activation_value.is_some_and(odd) {
+    if !reading.is_sound() {
         let message = format!("reading a metric: the source gave {}, which is no finite count", reading.value);
         return Err(ReadError::new(crate::reading::ReadErrorKind::Invalid, message));
     }

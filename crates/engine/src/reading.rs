@@ -28,6 +28,13 @@ impl Reading {
     pub fn of(value: f64, at: Timestamp) -> Self {
         Reading { value, activation_value: None, parallelism: None, at, figures: None }
     }
+
+    /// Whether it keeps its word: a finite value that is not negative. What activation is judged by may be negative,
+    /// as a query's raw result, of which the value is cut off at 0.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.value.is_finite() && self.value >= 0.0 && self.activation_value.is_none_or(f64::is_finite)
+    }
 }
 
 /// Figures beside the value, from which arrival and service rates follow without another source.

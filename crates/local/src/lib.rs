@@ -21,6 +21,6 @@ mod up;
 pub use folder::validate;
 pub use guard::GuardCommand;
 pub use progress::{Progress, ProgressKind, Silent};
-pub use signals::{Stops, stop_on_signals};
+pub use signals::{Stops, stop_on_interrupt, stop_on_signals};
 pub use state_dir::StateDir;
 pub use up::{TargetSummary, UpError, UpOptions, UpSummary, up};

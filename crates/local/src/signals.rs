@@ -19,16 +19,33 @@ pub struct Stops {
 /// # Errors
 /// When a handler cannot be installed.
 pub fn stop_on_signals() -> io::Result<Stops> {
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let stops = stop_on_interrupt()?;
+    let drain = stops.drain.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = hang_up.recv() => drain.cancel(),
+            () = drain.cancelled() => {}
+        }
+    });
+    Ok(stops)
+}
+
+/// The same without SIGHUP, for commands that go on when their terminal is closed under `nohup`.
+///
+/// # Errors
+/// When a handler cannot be installed.
+pub fn stop_on_interrupt() -> io::Result<Stops> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
     let stops = Stops::default();
     let theirs = stops.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
+            // By whatever else has begun to drain it, as SIGHUP.
+            () = theirs.drain.cancelled() => {}
         }
         theirs.drain.cancel();
         // Only a person at a terminal is impatient. SIGTERM comes twice from whoever sends it to a process and to its

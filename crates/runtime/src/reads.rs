@@ -54,8 +54,7 @@ fn failed(kind: ReadErrorKind, message: String) -> Answer {
 
 /// Refuses what is no knowledge, whatever the scaler thought of it.
 fn sound(reading: Reading) -> Result<Reading, ReadError> {
-    // What activation is judged by may be negative: a query's raw result, of which the value is cut off at 0.
-    if reading.value.is_finite() && reading.value >= 0.0 && reading.activation_value.is_none_or(f64::is_finite) {
+    if reading.is_sound() {
         return Ok(reading);
     }
     let message = format!("the trigger gave {}, expected a finite number that is not negative", reading.value);

@@ -23,10 +23,10 @@ impl<S> Sound<S> {
 impl<S: Scaler> Scaler for Sound<S> {
     async fn read(&self, now: Timestamp, timeout: Duration) -> Result<Reading, ReadError> {
         let reading = self.inner.read(now, timeout).await?;
-        let value = reading.value;
-        if value.is_finite() && value >= 0.0 && reading.activation_value.is_none_or(f64::is_finite) {
+        if reading.is_sound() {
             return Ok(reading);
         }
+        let value = reading.value;
         let message =
             format!("the {} trigger came to {value}, which is no metric; expected a number from 0 on", self.kind);
         Err(ReadError::new(ReadErrorKind::Invalid, message))
