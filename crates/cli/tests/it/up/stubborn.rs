@@ -3,9 +3,10 @@
 use std::fs;
 
 use nix::sys::signal::{Signal, kill};
+use tidegate_engine::Record;
 
-use super::story::{consumers_run, story};
-use super::{LIMIT, Up, processes_of};
+use super::story::story;
+use super::{LIMIT, Up, processes_of, records};
 use crate::support::{folder, run, wait_for};
 
 /// Its grace is longer than the test would wait.
@@ -49,7 +50,11 @@ fn a_second_interrupt_ends_pods_that_ignore_the_first() {
 fn asked_twice_to_terminate_it_still_drains() {
     let folder = story();
     let mut up = Up::start(folder.path(), &["--headless"]);
-    consumers_run(folder.path());
+    // A process that has only just been started hears no signal yet; one that has committed does.
+    wait_for("a committed offset", LIMIT, || {
+        let consumed = |record: &Record| record.readings[0].figures.as_ref().and_then(|figures| figures.consumed_total);
+        records(folder.path()).iter().any(|record| consumed(record).is_some_and(|total| total > 0)).then_some(())
+    });
     up.signal(Signal::SIGTERM);
     up.signal(Signal::SIGTERM);
     let (code, printed) = up.end();
