@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Finding;
 
 /// Each crate with those it may depend on. What is not listed is forbidden. `docs/decisions/0002-crate-edges.md` says why.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("engine", &[]),
     ("crds", &["engine"]),
     ("scalers", &["engine"]),
@@ -14,8 +14,11 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("runtime", &["engine", "scalers"]),
     ("sim", &["engine", "crds", "console"]),
     ("local", &["engine", "crds", "scalers", "runtime", "console", "lab"]),
-    ("operator", &["engine", "crds", "scalers", "runtime", "console"]),
-    ("cli", &["engine", "crds", "scalers", "runtime", "local", "operator", "console", "sim", "lab"]),
+    // For tests: a control plane, and a node that runs pods as `local` does.
+    ("cluster", &["engine", "crds", "scalers", "local"]),
+    // `cluster` for its tests alone.
+    ("operator", &["engine", "crds", "scalers", "runtime", "console", "cluster"]),
+    ("cli", &["engine", "crds", "scalers", "runtime", "local", "operator", "console", "sim", "lab", "cluster"]),
 ];
 
 /// Libraries that a crate must do without.
