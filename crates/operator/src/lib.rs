@@ -6,11 +6,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod board;
+mod call;
 mod credentials;
 pub mod events;
+mod hpa;
+mod jitter;
+mod leadership;
 mod options;
+mod status;
+mod watches;
 
 pub use board::{Board, BoardValue, Lookup};
 pub use credentials::{Credentials, Given};
 pub use events::Recorder;
 pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};
+pub use watches::{HpaBrief, HpaOwner, HpaScaling, Index, KnownObject, WorkloadBrief};
