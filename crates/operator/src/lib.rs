@@ -11,6 +11,6 @@ pub mod events;
 mod options;
 
 pub use board::{Board, BoardValue, Lookup};
-pub use credentials::{Credentials, Given};
+pub use credentials::{AuthenticationKey, Credentials, Given};
 pub use events::Recorder;
 pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};
