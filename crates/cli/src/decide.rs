@@ -156,6 +156,7 @@ fn targets(object: &Located<&ScaledObject>, problems: &mut Vec<Problem>) -> Opti
         }
         match checked.spec {
             Ok(spec) => targets.push(TriggerTarget {
+                index,
                 metric: spec.metric.into(),
                 kind: trigger.kind.as_str().into(),
                 target: spec.target,
