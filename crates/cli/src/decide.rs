@@ -143,10 +143,11 @@ fn targets(object: &Located<&ScaledObject>, problems: &mut Vec<Problem>) -> Opti
             namespace: object.value.metadata.namespace.clone().unwrap_or_default(),
             scaled_object: object.value.metadata.name.clone().unwrap_or_default(),
             metadata: trigger.metadata.clone(),
-            metric_type: match trigger.metric_type {
-                Some(tidegate_crds::TriggerMetricType::Value) => MetricType::Value,
-                _ => MetricType::AverageValue,
-            },
+            metric_type: trigger.metric_type.map(|metric_type| match metric_type {
+                tidegate_crds::TriggerMetricType::AverageValue => MetricType::AverageValue,
+                tidegate_crds::TriggerMetricType::Value => MetricType::Value,
+                tidegate_crds::TriggerMetricType::Utilization => MetricType::Utilization,
+            }),
             formula_in_use,
             ..TriggerInput::default()
         };
@@ -156,6 +157,7 @@ fn targets(object: &Located<&ScaledObject>, problems: &mut Vec<Problem>) -> Opti
         }
         match checked.spec {
             Ok(spec) => targets.push(TriggerTarget {
+                index,
                 metric: spec.metric.into(),
                 kind: trigger.kind.as_str().into(),
                 target: spec.target,

@@ -8,11 +8,15 @@
 mod admission;
 mod board;
 mod certificates;
+mod credentials;
+pub mod events;
 mod metrics_api;
 mod options;
 mod serve;
 
 pub use board::{Board, BoardValue, Lookup};
+pub use credentials::{Credentials, Given};
+pub use events::Recorder;
 pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};
 
 pub use certificates::{CertificateError, Certificates, publish};
