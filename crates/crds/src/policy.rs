@@ -127,7 +127,9 @@ fn triggers(
         .triggers
         .iter()
         .zip(targets)
-        .map(|(trigger, target)| TriggerPolicy {
+        .enumerate()
+        .map(|(index, (trigger, target))| TriggerPolicy {
+            index,
             name: trigger.name.as_deref().filter(|name| !name.is_empty()).map(Arc::from),
             kind: target.kind.clone(),
             metric: target.metric.clone(),

@@ -28,6 +28,7 @@ fn policy() -> Policy {
         tolerance: Some(0.05),
     };
     let trigger = |index: u64| TriggerPolicy {
+        index: index as usize,
         name: None,
         kind: "kafka".into(),
         metric: format!("s{index}-kafka-orders").into(),

@@ -43,6 +43,7 @@ pub(crate) fn plain(min: u32, max: u32, triggers: usize) -> Policy {
 
 pub(crate) fn trigger(index: usize, target: MetricTarget) -> TriggerPolicy {
     TriggerPolicy {
+        index,
         name: None,
         kind: "kafka".into(),
         metric: format!("s{index}-kafka-orders").into(),
@@ -179,6 +180,7 @@ pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
     (limits, times, triggers, rest).prop_map(|(limits, times, mut triggers, rest)| {
         let (min, more, idle) = limits;
         for (index, trigger) in triggers.iter_mut().enumerate() {
+            trigger.index = index;
             trigger.metric = format!("s{index}-kafka-orders").into();
             trigger.name = rest.4.as_ref().map(|_| format!("t{index}").into());
         }

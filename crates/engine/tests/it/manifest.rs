@@ -179,6 +179,7 @@ impl ScaledObject {
         let named = |entry: &&OnFailure| Some(entry.name.as_str()) == trigger.name.as_deref();
         let on_failure = attached.and_then(|policy| policy.spec.triggers.iter().find(named));
         TriggerPolicy {
+            index,
             name: trigger.name.as_deref().map(Arc::from),
             kind: trigger.kind.as_str().into(),
             metric: format!("s{index}-{}", trigger.kind).into(),

@@ -201,6 +201,7 @@ pub(crate) fn policy() -> Policy {
         initial_cooldown: Duration::ZERO,
         created: None,
         triggers: vec![TriggerPolicy {
+            index: 0,
             name: None,
             kind: "scripted".into(),
             metric: "s0-scripted".into(),
