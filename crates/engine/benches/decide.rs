@@ -36,6 +36,7 @@ fn policy() -> Policy {
         activation: 5.0,
         polling_interval: Duration::from_secs(1),
         source: index,
+        time_limit: None,
         on_failure: FailurePolicy::Default,
     };
     Policy {

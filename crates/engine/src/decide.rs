@@ -412,7 +412,7 @@ fn stale_at(policy: &Policy, knowledge: &[Knowledge], judged: &[Judged]) -> Opti
     let triggers = policy.triggers.iter().zip(knowledge).zip(judged);
     let fresh = triggers.filter_map(|((trigger, known), judged)| match &known.latest {
         Latest::Known(reading, _) if judged.stance == Stance::Fresh => {
-            Some(reading.at + knowledge::freshness(trigger.polling_interval) + std::time::Duration::from_millis(1))
+            Some(reading.at + knowledge::freshness(trigger) + std::time::Duration::from_millis(1))
         }
         _ => None,
     });

@@ -438,6 +438,6 @@ impl Engine {
 
 fn timed_out(target: &Target, trigger: usize) -> ReadError {
     let label = &target.knowledge[trigger].label;
-    let limit = crate::knowledge::read_timeout(target.policy.triggers[trigger].polling_interval);
+    let limit = crate::knowledge::read_timeout(&target.policy.triggers[trigger]);
     ReadError::new(ReadErrorKind::Timeout, format!("reading {label}: no answer within {} s", limit.as_secs_f64()))
 }

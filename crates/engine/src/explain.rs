@@ -210,7 +210,12 @@ fn write_resource(reading: &ReadingRecord, mode: Mode, out: &mut String) -> fmt:
             write!(out, ", {} without a measurement", pods.missing)?;
         }
         if let Some(assumed) = &pods.assumed {
-            write!(out, " (with those on the safe side {} over {})", Usage(reading.target, assumed.value), assumed.over)?;
+            write!(
+                out,
+                " (with those on the safe side {} over {})",
+                Usage(reading.target, assumed.value),
+                assumed.over
+            )?;
         }
     }
     if let Some(age) = reading.age_ms {

@@ -99,7 +99,11 @@ fn measurable(reading: Reading, target: MetricTarget) -> Result<Reading, ReadErr
 
 /// The HPA sees thousandths; activity is judged by the value itself.
 fn in_thousandths(mut reading: Reading, target: MetricTarget) -> Reading {
-    let carried = if target.is_resource() || target.amount() < 0.0005 { reading.value } else { (reading.value * 1000.0).round() / 1000.0 };
+    let carried = if target.is_resource() || target.amount() < 0.0005 {
+        reading.value
+    } else {
+        (reading.value * 1000.0).round() / 1000.0
+    };
     if carried != reading.value && carried.is_finite() {
         reading.activation_value = reading.activation_value.or(Some(reading.value));
         reading.value = carried;
@@ -115,14 +119,15 @@ fn without_partitions(mut reading: Reading) -> Reading {
     reading
 }
 
-/// Longest a read may take, for a trigger that is read every `interval`.
-pub(crate) fn read_timeout(interval: Duration) -> Duration {
-    interval.clamp(Duration::from_secs(3), Duration::from_secs(10))
+/// Longest a read of this trigger may take.
+pub(crate) fn read_timeout(trigger: &TriggerPolicy) -> Duration {
+    let limit = trigger.polling_interval.clamp(Duration::from_secs(3), Duration::from_secs(10));
+    trigger.time_limit.map_or(limit, |asked| asked.max(limit))
 }
 
 /// How old a reading may be and still be used.
-pub(crate) fn freshness(interval: Duration) -> Duration {
-    interval.saturating_mul(3) + read_timeout(interval)
+pub(crate) fn freshness(trigger: &TriggerPolicy) -> Duration {
+    trigger.polling_interval.saturating_mul(3) + read_timeout(trigger)
 }
 
 /// Whether something is going on, as far as known.
@@ -258,7 +263,7 @@ pub(crate) fn judge(
         return Judged { pushed, tells: false, ..Judged::without(Stance::LeftToHpa) };
     }
     let mut judged = match &knowledge.latest {
-        Latest::Known(reading, _) if now.since(reading.at) <= freshness(trigger.polling_interval) => {
+        Latest::Known(reading, _) if now.since(reading.at) <= freshness(trigger) => {
             fresh(policy, trigger, reading, workload, tolerances)
         }
         Latest::Known(..) => Judged { stale: true, ..stand_in(policy, trigger, knowledge, workload, tolerances) },

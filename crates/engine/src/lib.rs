@@ -45,8 +45,8 @@ pub use policy::{
 };
 pub use reading::{Figures, PartitionFigures, ReadError, ReadErrorKind, Reading};
 pub use record::{
-    Assumed, Cause, FORMAT, FormulaRecord, Limits, NextChange, Outcome, PodsRecord, ReadingRecord, Reason, Record, Rule,
-    Step, Tolerance,
+    Assumed, Cause, FORMAT, FormulaRecord, Limits, NextChange, Outcome, PodsRecord, ReadingRecord, Reason, Record,
+    Rule, Step, Tolerance,
 };
 pub use resource::{CPU_INITIALIZATION, INITIAL_READINESS_DELAY, PodFacts, PodState, PodUsage, Resource};
 pub use time::Timestamp;

@@ -121,6 +121,9 @@ pub struct TriggerPolicy {
     /// Equal for triggers that one request can serve together; they are read at the same moment.
     /// Others are spread over the interval by it.
     pub source: u64,
+    /// How long a read may take where that is more than the engine's own limit (the polling interval, but at least 3 and
+    /// at most 10 seconds).
+    pub time_limit: Option<Duration>,
     /// What its failure means for the decision.
     pub on_failure: FailurePolicy,
 }

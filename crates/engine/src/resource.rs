@@ -123,7 +123,9 @@ impl NoUsage {
     pub(crate) fn text(self) -> &'static str {
         match self {
             NoUsage::NoPods => "there is no pod to measure it by",
-            NoUsage::NoneKnown => "of no pod is known what it uses; they may not be ready yet, or nothing serves metrics.k8s.io",
+            NoUsage::NoneKnown => {
+                "of no pod is known what it uses; they may not be ready yet, or nothing serves metrics.k8s.io"
+            }
             NoUsage::NoRequest => {
                 "a container of the pods requests none of it, so there is nothing to be a percentage of; set resources.requests"
             }

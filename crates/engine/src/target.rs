@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::behavior;
-use crate::hpa::Tolerances;
 use crate::event::{Command, SavedState, ScaleEvent, Workload};
+use crate::hpa::Tolerances;
 use crate::knowledge::{Judged, Knowledge, read_timeout};
 use crate::plan::Plan;
 use crate::policy::{Mode, Policy, TargetId};
@@ -97,12 +97,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn new(
-        id: TargetId,
-        policy: Arc<Policy>,
-        restored: Option<SavedState>,
-        now: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(id: TargetId, policy: Arc<Policy>, restored: Option<SavedState>, now: Timestamp) -> Self {
         let fresh = restored.is_none();
         let saved = restored.unwrap_or_default().not_after(now);
         let mut target = Target {
@@ -454,7 +449,7 @@ impl Target {
 
     /// The deadline of a read of this trigger that is asked for now.
     pub(crate) fn deadline(&self, trigger: usize, now: Timestamp) -> Timestamp {
-        now + read_timeout(self.policy.triggers[trigger].polling_interval)
+        now + read_timeout(&self.policy.triggers[trigger])
     }
 }
 

@@ -27,7 +27,9 @@ impl fmt::Display for Usage {
         const MEBI: f64 = 1024.0 * 1024.0;
         match self.0 {
             MetricTarget::Utilization(_) => write!(out, "{} %", Number(self.1)),
-            MetricTarget::ResourceAverage(_) if self.1 >= 1024.0 * MEBI => write!(out, "{}Gi", Number(self.1 / MEBI / 1024.0)),
+            MetricTarget::ResourceAverage(_) if self.1 >= 1024.0 * MEBI => {
+                write!(out, "{}Gi", Number(self.1 / MEBI / 1024.0))
+            }
             MetricTarget::ResourceAverage(_) if self.1 >= MEBI / 10.0 => write!(out, "{}Mi", Number(self.1 / MEBI)),
             _ => write!(out, "{}", Number(self.1)),
         }
@@ -127,7 +129,10 @@ fn demand(reason: &Reason, out: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(out, "{trigger} and {} more are not known, so nothing scales in", missing - 1)
         }
         Reason::LeftToHpa { trigger } => {
-            write!(out, "the HorizontalPodAutoscaler reads {trigger} itself, so it may keep what there is or ask for more")
+            write!(
+                out,
+                "the HorizontalPodAutoscaler reads {trigger} itself, so it may keep what there is or ask for more"
+            )
         }
         Reason::HoldsOnFailure { trigger } => write!(out, "{trigger} fails and its policy is to hold"),
         _ => Ok(()),
@@ -143,7 +148,9 @@ fn activity(reason: &Reason, out: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(out, "{trigger} is active: {} is more than {}", Number(*value), Number(*activation))
         }
         Reason::SourceSays { trigger } => write!(out, "the source of {trigger} says that there is work"),
-        Reason::OnlyResources => out.write_str("nothing but cpu and memory is measured, so the workload is always active"),
+        Reason::OnlyResources => {
+            out.write_str("nothing but cpu and memory is measured, so the workload is always active")
+        }
         Reason::Forced => out.write_str("activation is forced by annotation"),
         Reason::Inactive { last_active: Some(at), cooldown } => {
             write!(out, "no trigger was active since {at}, longer than the cooldown of {}", Span(*cooldown))

@@ -208,6 +208,7 @@ fn policy(metric: Arc<str>) -> Policy {
             activation: 0.0,
             polling_interval: Duration::from_secs(1),
             source: 1,
+            time_limit: None,
             on_failure: FailurePolicy::Default,
         }],
         behavior: Some(behavior),

@@ -173,7 +173,9 @@ impl Metric {
     fn verify(&self, metric: &Arc<str>, recorded: u32) -> Result<(), RecomputeError> {
         // A source that has work for all it can keep busy asks for that, within tolerance or not.
         let full = self.parallelism == Some(recorded) && recorded != self.existing.current;
-        if let Some(computed) = self.must_stay().filter(|stays| !full && *stays != recorded && !self.is_cut_to(*stays, recorded)) {
+        if let Some(computed) =
+            self.must_stay().filter(|stays| !full && *stays != recorded && !self.is_cut_to(*stays, recorded))
+        {
             let metric = Arc::clone(metric);
             return Err(RecomputeError::Wanted { metric, value: self.value, target: self.target, computed, recorded });
         }

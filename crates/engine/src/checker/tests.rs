@@ -11,7 +11,7 @@ use crate::event::Workload;
 use crate::policy::{Behavior, Compat, FailurePolicy, MetricTarget, Mode, Pause, Policy, SelectPolicy, TargetId};
 use crate::reading::{ReadError, ReadErrorKind};
 use crate::record::{
-    Cause, FORMAT, FormulaRecord, Limits, NextChange, Outcome, ReadingRecord, Reason, Record, Rule, Step,
+    Cause, FORMAT, FormulaRecord, Limits, NextChange, Outcome, ReadingRecord, Reason, Record, Rule, Step, Tolerance,
 };
 use crate::time::Timestamp;
 

@@ -39,6 +39,7 @@ pub(super) fn policy(min: u32, max: u32, triggers: u64) -> Policy {
         activation: 0.0,
         polling_interval: seconds(30),
         source: index,
+        time_limit: None,
         on_failure: FailurePolicy::Default,
     };
     Policy {

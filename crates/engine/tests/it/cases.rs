@@ -51,6 +51,7 @@ pub(crate) fn trigger(index: usize, target: MetricTarget) -> TriggerPolicy {
         activation: 0.0,
         polling_interval: seconds(30),
         source: index as u64,
+        time_limit: None,
         on_failure: FailurePolicy::Default,
     }
 }

@@ -187,6 +187,7 @@ impl ScaledObject {
             activation: activation.unwrap_or(0.0),
             polling_interval: Duration::from_secs(self.spec.polling_interval.unwrap_or(30)),
             source: index as u64,
+            time_limit: None,
             on_failure: on_failure.map_or(FailurePolicy::Default, |entry| entry.on_failure),
         }
     }

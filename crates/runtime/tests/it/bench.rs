@@ -209,6 +209,7 @@ pub(crate) fn policy() -> Policy {
             activation: 0.0,
             polling_interval: Duration::from_secs(5),
             source: 1,
+            time_limit: None,
             on_failure: FailurePolicy::Default,
         }],
         behavior: Some(behavior),

@@ -46,6 +46,7 @@ pub(crate) fn trigger(index: usize, kind: &str, target: MetricTarget, interval: 
         activation: 0.0,
         polling_interval: interval,
         source: index as u64,
+        time_limit: None,
         on_failure: FailurePolicy::Default,
     }
 }
