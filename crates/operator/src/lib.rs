@@ -22,6 +22,7 @@ mod run;
 mod scale;
 mod serve;
 mod sink;
+mod tell;
 mod status;
 mod watches;
 
