@@ -19,6 +19,7 @@ pub use credentials::{Credentials, Given};
 pub use events::Recorder;
 pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};
 
+pub use admission::{Admission, AdmissionError, serve as serve_admission};
 pub use certificates::{CertificateError, Certificates, publish};
 pub use metrics_api::{Demand, MetricsApi, MetricsApiError, NoDemand, serve as serve_metrics_api};
 pub use serve::{
