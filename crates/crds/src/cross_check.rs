@@ -120,6 +120,7 @@ fn check_scaled_object(
         target: MetricTarget::AverageValue(1.0),
         activation: 0.0,
         source: 0,
+        time_limit: None,
     };
     let stand_ins: Vec<TriggerTarget> = (0..triggers).map(stand_in).collect();
     let scaling_policy = find_scaling_policy(objects, object);

@@ -39,12 +39,12 @@ mod yaml;
 
 pub use k8s_openapi;
 
-pub use authentication::{TriggerSources, find_deployment, trigger_sources};
+pub use authentication::{TriggerSources, authentication_parameters, find_deployment, pod_identity, trigger_sources};
 pub use cloud_event_source::{
     AzureEventGridTopic, CloudEventSource, CloudEventSourceSpec, CloudEventType, ClusterCloudEventSource, Destination,
     EventSubscription, HttpDestination,
 };
-pub use configs::{BROKER_ADDRESS_KEY, BROKER_CONFIG_MAP, Configs};
+pub use configs::{BROKER_ADDRESS_KEY, BROKER_CONFIG_MAP, ConfigKind, Configs, config_map_data, secret_data};
 pub use cross_check::{cross_check, cross_check_all, find_scaling_policy};
 pub use nearest::nearest;
 pub use node::{Key, Node, NodeKind, Scalar};

@@ -5,8 +5,23 @@
 //! the engine; nothing in here weighs a number.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod admission;
 mod board;
+mod certificates;
+mod credentials;
+pub mod events;
+mod metrics_api;
 mod options;
+mod serve;
 
 pub use board::{Board, BoardValue, Lookup};
+pub use credentials::{AuthenticationKey, Credentials, Given};
+pub use events::Recorder;
 pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};
+
+pub use certificates::{CertificateError, Certificates, publish};
+pub use metrics_api::{Demand, MetricsApi, MetricsApiError, NoDemand, serve as serve_metrics_api};
+pub use serve::{
+    Condition, Heartbeat, MetricsPage, Readiness, Report, ServeError, Series, Serving, console as serve_console,
+    health as serve_health, metrics as serve_metrics, profiling as serve_profiling,
+};

@@ -69,8 +69,10 @@ pub fn label(kind: &str) -> String {
 
 /// A trigger whose parameters are understood and sound.
 pub struct Checked {
-    /// What the decision needs to know of it.
+    /// What the decision needs to know of it. Only a stand-in where `specs_from_source` is set.
     pub spec: MetricSpec,
+    /// The source names its metrics itself: [`Scaler::specs`](crate::Scaler::specs) of the connected trigger has them.
+    pub specs_from_source: bool,
     /// Suspicious but allowed, as unknown parameters with the nearest known name.
     pub warnings: Vec<Problem>,
     connect: Connect,

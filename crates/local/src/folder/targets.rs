@@ -100,10 +100,11 @@ fn input(object: &ScaledObject, index: usize, trigger: &Trigger, sources: Trigge
         env: secrets(&mut sources.env.into_iter()),
         auth: secrets(&mut sources.auth.into_iter()),
         pod_identity: sources.pod_identity.map(str::to_owned),
-        metric_type: match trigger.metric_type {
-            Some(TriggerMetricType::Value) => MetricType::Value,
-            _ => MetricType::AverageValue,
-        },
+        metric_type: trigger.metric_type.map(|metric_type| match metric_type {
+            TriggerMetricType::AverageValue => MetricType::AverageValue,
+            TriggerMetricType::Value => MetricType::Value,
+            TriggerMetricType::Utilization => MetricType::Utilization,
+        }),
         formula_in_use: modifiers.is_some_and(|modifiers| !modifiers.formula.is_empty()),
     }
 }
@@ -118,12 +119,13 @@ fn target(checked: &Checked, index: usize, kind: &str) -> TriggerTarget {
         target: spec.target,
         activation: spec.activation,
         source: spec.source,
+        time_limit: spec.time_limit,
     }
 }
 
 fn mark(input: &TriggerInput, marks: &mut DefaultHasher) {
     (&input.kind, &input.name, &input.metadata, &input.pod_identity, input.formula_in_use).hash(marks);
-    (input.metric_type == MetricType::Value).hash(marks);
+    input.metric_type.hash(marks);
     for (name, value) in input.env.iter().chain(&input.auth) {
         (name, value.expose()).hash(marks);
     }
