@@ -9,6 +9,7 @@ mod board;
 mod credentials;
 pub mod events;
 mod options;
+mod spread;
 
 pub use board::{Board, BoardValue, Lookup};
 pub use credentials::{AuthenticationKey, Credentials, Given};

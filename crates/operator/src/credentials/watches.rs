@@ -20,6 +20,7 @@ use super::Shared;
 use super::keys::{Dependency, ObjectKey};
 use super::scopes::{Scope, plan};
 use super::store::UNWATCHED_FOR;
+use crate::spread::spread;
 
 /// After this long, what the account was refused is tried again: roles change.
 const REFUSED_FOR: Duration = Duration::from_secs(600);
@@ -133,8 +134,11 @@ async fn follow<K>(
             }
             Ok(Event::Delete(object)) => shared.saw(&key(scope.kind(), &object), None).await,
             Err(error) if is_refused(&error) => {
-                info!(?scope, "the account may not watch this; narrower watches are tried, or it is read every {} s",
-                    UNWATCHED_FOR.as_secs());
+                info!(
+                    ?scope,
+                    "the account may not watch this; narrower watches are tried, or it is read every {} s",
+                    UNWATCHED_FOR.as_secs()
+                );
                 shared.live().remove(&scope);
                 shared.refused().insert(scope);
                 shared.replan.notify_one();
@@ -172,7 +176,7 @@ pub(super) fn is_refused(error: &watcher::Error) -> bool {
 pub(super) async fn sweep(shared: Arc<Shared>) {
     loop {
         // Spread, so that many replicas do not ask in step.
-        let pause = UNWATCHED_FOR.mul_f64(rand::random_range(0.8..1.2));
+        let pause = spread(UNWATCHED_FOR);
         tokio::select! {
             () = shared.stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}

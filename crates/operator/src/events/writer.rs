@@ -13,6 +13,7 @@ use super::budget::Budgets;
 use super::queue::{Queue, Told};
 use super::series::{Key, Series, Step};
 use super::wire::{self, Reporter};
+use crate::spread::spread;
 
 /// So often an event is tried before it is dropped: some seconds of an API server that restarts.
 const ATTEMPTS: u32 = 6;
@@ -123,7 +124,7 @@ impl Writer {
             tried += 1;
             match attempt(self).await {
                 Err(Refused::Later(_)) if tried < ATTEMPTS => {
-                    tokio::time::sleep(pause.mul_f64(rand::random_range(0.75..1.25))).await;
+                    tokio::time::sleep(spread(pause)).await;
                     pause *= 2;
                 }
                 other => return other,
