@@ -1,5 +1,6 @@
 //! The command line, as clap sees it. One file a command under `args/`.
 
+mod crds;
 mod decide;
 mod kafka;
 mod lab;
@@ -10,6 +11,7 @@ mod up;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use crds::{CrdFormat, CrdsArgs};
 pub(crate) use decide::{DecideArgs, ExplainArgs};
 pub(crate) use kafka::{KafkaArgs, Sasl};
 pub(crate) use lab::{ConsumeArgs, Executor, OnFailure, ProduceArgs};
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Lag(LagArgs),
     /// Check manifests and say everything that is wrong with them
     Validate(ValidateArgs),
+    /// The CustomResourceDefinitions, for `kubectl apply`
+    Crds(CrdsArgs),
     /// The triggers that can be served, with their parameters
     Scalers(ScalersArgs),
     /// Produce records at a given rate, in k6's words

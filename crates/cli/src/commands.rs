@@ -2,6 +2,7 @@
 
 mod completions;
 mod consume;
+mod crds;
 mod decide;
 mod explain;
 mod kafka;
@@ -50,6 +51,7 @@ fn dispatch(command: Command) -> Done {
     match command {
         Command::Completions { shell } => completions::run(shell),
         Command::Man { out } => man::run(out.as_deref()),
+        Command::Crds(args) => crds::run(&args),
         Command::Scalers(args) => scalers::run(&args.command),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),

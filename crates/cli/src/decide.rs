@@ -163,6 +163,7 @@ fn targets(object: &Located<&ScaledObject>, problems: &mut Vec<Problem>) -> Opti
                 target: spec.target,
                 activation: spec.activation,
                 source: spec.source,
+                time_limit: spec.time_limit,
             }),
             Err(found) => problems.extend(
                 found.into_iter().map(|found| object.source.error(&field(index, &found.parameter), found.message)),

@@ -46,6 +46,8 @@ pub struct TriggerTarget {
     pub activation: f64,
     /// Equal for triggers that one request can serve together.
     pub source: u64,
+    /// How long a read may take, where the trigger says so.
+    pub time_limit: Option<Duration>,
 }
 
 /// What the engine needs of `object`, and warnings. `targets` has at least one entry for each trigger, in the triggers'
@@ -150,6 +152,7 @@ fn triggers(
         .iter()
         .filter_map(|target| spec.triggers.get(target.index).map(|trigger| (trigger, target)))
         .map(|(trigger, target)| TriggerPolicy {
+            index: target.index,
             name: trigger.name.as_deref().filter(|name| !name.is_empty()).map(Arc::from),
             kind: target.kind.clone(),
             metric: target.metric.clone(),
@@ -157,6 +160,7 @@ fn triggers(
             activation: target.activation,
             polling_interval: interval,
             source: target.source,
+            time_limit: target.time_limit,
             on_failure: FailurePolicy::Default,
         })
         .collect();

@@ -19,6 +19,7 @@ fn target(index: usize) -> TriggerTarget {
         target: MetricTarget::AverageValue(10.0),
         activation: 2.0,
         source: 7,
+        time_limit: None,
     }
 }
 

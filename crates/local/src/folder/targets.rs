@@ -119,6 +119,7 @@ fn target(checked: &Checked, index: usize, kind: &str) -> TriggerTarget {
         target: spec.target,
         activation: spec.activation,
         source: spec.source,
+        time_limit: spec.time_limit,
     }
 }
 

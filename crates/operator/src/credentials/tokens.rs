@@ -14,7 +14,6 @@ use tracing::warn;
 
 use super::Shared;
 use super::keys::{AccountKey, Dependency};
-use crate::spread::spread;
 
 /// A request that takes longer has failed.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
@@ -100,7 +99,7 @@ impl Tokens {
                     Some(before) => (Err(why), now, before.retry),
                     None => (Err(why), now, FIRST_RETRY),
                 };
-                let pause = spread(retry);
+                let pause = retry.mul_f64(crate::jitter::jitter(0.8..1.2));
                 Entry { held, ends, ask_at: now + pause, retry: (retry * 2).min(LONGEST_RETRY) }
             }
         };

@@ -20,7 +20,6 @@ use super::Shared;
 use super::keys::{Dependency, ObjectKey};
 use super::scopes::{Scope, plan};
 use super::store::UNWATCHED_FOR;
-use crate::spread::spread;
 
 /// After this long, what the account was refused is tried again: roles change.
 const REFUSED_FOR: Duration = Duration::from_secs(600);
@@ -176,7 +175,7 @@ pub(super) fn is_refused(error: &watcher::Error) -> bool {
 pub(super) async fn sweep(shared: Arc<Shared>) {
     loop {
         // Spread, so that many replicas do not ask in step.
-        let pause = spread(UNWATCHED_FOR);
+        let pause = UNWATCHED_FOR.mul_f64(crate::jitter::jitter(0.8..1.2));
         tokio::select! {
             () = shared.stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}

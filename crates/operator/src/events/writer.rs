@@ -13,7 +13,6 @@ use super::budget::Budgets;
 use super::queue::{Queue, Told};
 use super::series::{Key, Series, Step};
 use super::wire::{self, Reporter};
-use crate::spread::spread;
 
 /// So often an event is tried before it is dropped: some seconds of an API server that restarts.
 const ATTEMPTS: u32 = 6;
@@ -124,7 +123,7 @@ impl Writer {
             tried += 1;
             match attempt(self).await {
                 Err(Refused::Later(_)) if tried < ATTEMPTS => {
-                    tokio::time::sleep(spread(pause)).await;
+                    tokio::time::sleep(pause.mul_f64(crate::jitter::jitter(0.75..1.25))).await;
                     pause *= 2;
                 }
                 other => return other,
