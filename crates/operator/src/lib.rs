@@ -26,6 +26,7 @@ mod status;
 mod watches;
 
 pub use board::{Board, BoardValue, Lookup};
+pub use admission::{Admission, AdmissionError, serve as serve_admission};
 pub use certificates::{CertificateError, Certificates, publish};
 pub use credentials::{AuthenticationKey, Credentials, Given};
 pub use events::Recorder;
