@@ -5,6 +5,7 @@ mod decide;
 mod kafka;
 mod lab;
 mod lag;
+mod operator;
 mod scalers;
 mod up;
 
@@ -15,6 +16,9 @@ pub(crate) use decide::{DecideArgs, ExplainArgs};
 pub(crate) use kafka::{KafkaArgs, Sasl};
 pub(crate) use lab::{ConsumeArgs, Executor, OnFailure, ProduceArgs};
 pub(crate) use lag::LagArgs;
+#[cfg(test)]
+pub(crate) use operator::IGNORED_FLAGS;
+pub(crate) use operator::OperatorArgs;
 pub(crate) use scalers::{ScalersArgs, ScalersCommand};
 pub(crate) use up::{LogsArgs, UpArgs, ValidateArgs};
 
@@ -48,6 +52,8 @@ Examples:
 pub(crate) enum Command {
     /// Run a folder of manifests on this machine: processes as pods, scaled on events
     Up(UpArgs),
+    /// Scale the workloads of a Kubernetes cluster, in the place of KEDA
+    Operator(Box<OperatorArgs>),
     /// One decision from a case file, for what-if questions and golden tests
     Decide(DecideArgs),
     /// Why a decision was made, in sentences

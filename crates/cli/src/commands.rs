@@ -9,6 +9,7 @@ mod kafka;
 mod lag;
 mod logs;
 mod man;
+mod operator;
 mod produce;
 mod scalers;
 mod up;
@@ -33,7 +34,10 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Failure::Input.into() } else { ExitCode::SUCCESS };
         }
     };
-    live::log(cli.verbose);
+    // The operator has flags of its own for what it logs.
+    if !matches!(cli.command, Command::Operator(_)) {
+        live::log(cli.verbose);
+    }
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => {
@@ -52,6 +56,7 @@ fn dispatch(command: Command) -> Done {
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
         Command::Up(args) => up::run(args),
+        Command::Operator(args) => operator::run(&args),
         Command::Lag(args) => lag::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Decide(args) => decide::run(&args),
