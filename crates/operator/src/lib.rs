@@ -22,6 +22,6 @@ pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, 
 pub use certificates::{CertificateError, Certificates, publish};
 pub use metrics_api::{Demand, MetricsApi, MetricsApiError, NoDemand, serve as serve_metrics_api};
 pub use serve::{
-    Condition, Heartbeat, MetricsPage, Readiness, Report, ServeError, Series, Serving, console as serve_console,
+    Condition, Heartbeat, MetricsPage, Readiness, Report, Series, ServeError, Serving, console as serve_console,
     health as serve_health, metrics as serve_metrics, profiling as serve_profiling,
 };

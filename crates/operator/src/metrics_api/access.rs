@@ -106,10 +106,8 @@ impl Access {
                 });
             }
             Deed::Path(path) => {
-                spec.non_resource_attributes = Some(NonResourceAttributes {
-                    path: Some((*path).to_owned()),
-                    verb: Some("get".to_owned()),
-                });
+                spec.non_resource_attributes =
+                    Some(NonResourceAttributes { path: Some((*path).to_owned()), verb: Some("get".to_owned()) });
             }
         }
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
