@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::StreamExt;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
-use kube::runtime::watcher::{self, Event};
 use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use tidegate_crds::TriggerAuthenticationSpec;
 use tokio::sync::watch;
@@ -112,7 +112,8 @@ pub(super) async fn follow(shared: Arc<Shared>, cluster: bool, api: Api<DynamicO
             Ok(Event::InitApply(object)) => {
                 let authentication = stripped(cluster, &object);
                 seen.insert(authentication.key.clone());
-                put(&shared, authentication, !*listed.borrow()).await;
+                let first = !*listed.borrow();
+                put(&shared, authentication, first).await;
             }
             Ok(Event::InitDone) => {
                 let here = |key: &AuthenticationKey| {
@@ -144,7 +145,8 @@ pub(super) async fn follow(shared: Arc<Shared>, cluster: bool, api: Api<DynamicO
 fn stripped(cluster: bool, object: &DynamicObject) -> Authentication {
     let metadata = &object.metadata;
     let spec = object.data.get("spec").cloned().unwrap_or_default();
-    let listed = object.data.get("status").and_then(|status| status.get("scaledobjects")).and_then(|list| list.as_str());
+    let listed =
+        object.data.get("status").and_then(|status| status.get("scaledobjects")).and_then(|list| list.as_str());
     Authentication {
         key: AuthenticationKey {
             cluster,

@@ -31,7 +31,10 @@ fn find(root: Option<&Path>, path: &Path) -> Result<PathBuf, String> {
         return Err("no folder for such files was given; start the operator with --filepath-auth-root-path".to_owned());
     };
     if !path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return Err(format!("found {:?}, expected a path below the folder, without a leading / and without ..", shown(path)));
+        return Err(format!(
+            "found {:?}, expected a path below the folder, without a leading / and without ..",
+            shown(path)
+        ));
     }
     let missing = |error: std::io::Error| format!("the file {:?} cannot be read: {error}", shown(path));
     let root = root.canonicalize().map_err(|error| format!("the folder {}: {error}", root.display()))?;

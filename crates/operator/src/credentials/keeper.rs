@@ -148,7 +148,9 @@ impl Keeper {
             return;
         }
         for key in self.shared.authentications.keys() {
-            let Some(object) = self.shared.authentications.get(&key).filter(|object| !object.deleting) else { continue };
+            let Some(object) = self.shared.authentications.get(&key).filter(|object| !object.deleting) else {
+                continue;
+            };
             let users: Vec<String> = {
                 let dependents = self.shared.dependents();
                 let users = dependents.on(&Dependency::Authentication(key.clone()));

@@ -106,7 +106,8 @@ fn dependencies(
 ) -> BTreeSet<Dependency> {
     let mut found: BTreeSet<Dependency> = BTreeSet::new();
     let triggers = &object.spec.triggers;
-    if let Some(template) = template.filter(|_| triggers.iter().any(|trigger| environment::wanted(trigger).count() > 0)) {
+    if let Some(template) = template.filter(|_| triggers.iter().any(|trigger| environment::wanted(trigger).count() > 0))
+    {
         let container = object.spec.scale_target_ref.env_source_container_name.as_deref();
         found.extend(template.references(container).into_iter().map(Dependency::Object));
     }
@@ -126,7 +127,8 @@ fn dependencies(
         let client_secret = spec.oauth2.as_ref().and_then(|oauth| oauth.client_secret.as_ref());
         if shared.may_read_secrets(&looked.namespace) {
             found.extend(spec.secret_target_ref.iter().map(|from| object(ConfigKind::Secret, &from.name)));
-            found.extend(client_secret.map(|secret| object(ConfigKind::Secret, &secret.value_from.secret_key_ref.name)));
+            found
+                .extend(client_secret.map(|secret| object(ConfigKind::Secret, &secret.value_from.secret_key_ref.name)));
         }
         found.extend(spec.bound_service_account_token.iter().map(|from| {
             let (namespace, name) = (looked.namespace.clone(), from.service_account_name.clone());
@@ -300,11 +302,19 @@ impl Assembly<'_> {
         for (index, variable) in spec.env.iter().enumerate() {
             let field = format!("spec.env[{index}].name");
             match self.template {
-                None => problems.push(source.error(&field, "what is scaled has no pod template to take variables from")),
-                Some(template) => problems.extend(template.withheld(&variable.name).filter(|_| {
-                    let environment = template.environment(variable.container_name.as_deref(), &self.gathered.configs);
-                    environment.is_ok_and(|environment| !environment.contains_key(&variable.name))
-                }).map(|why| source.error(&field, why))),
+                None => {
+                    problems.push(source.error(&field, "what is scaled has no pod template to take variables from"))
+                }
+                Some(template) => problems.extend(
+                    template
+                        .withheld(&variable.name)
+                        .filter(|_| {
+                            let environment =
+                                template.environment(variable.container_name.as_deref(), &self.gathered.configs);
+                            environment.is_ok_and(|environment| !environment.contains_key(&variable.name))
+                        })
+                        .map(|why| source.error(&field, why)),
+                ),
             }
         }
     }

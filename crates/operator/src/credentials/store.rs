@@ -68,7 +68,8 @@ impl Store {
         if let Some(held) = self.known(key, watched) {
             return held;
         }
-        let turn = Arc::clone(self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
+        let turn =
+            Arc::clone(self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
         let _turn = turn.lock().await;
         match self.known(key, watched) {
             Some(held) => held,

@@ -113,19 +113,22 @@ impl Tokens {
     async fn request(&self, account: &AccountKey) -> Result<(SecretText, Duration), String> {
         let own = self.own_account().await?;
         if own.as_deref() == Some(&format!("system:serviceaccount:{}:{}", account.namespace, account.name)) {
-            return Err("this is the operator's own account, whose token is not given to triggers; name another".to_owned());
+            return Err(
+                "this is the operator's own account, whose token is not given to triggers; name another".to_owned()
+            );
         }
         let seconds = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
         let request = TokenRequest {
-            spec: TokenRequestSpec { expiration_seconds: Some(seconds), ..TokenRequestSpec::default() },
+            spec: Some(TokenRequestSpec { expiration_seconds: Some(seconds), ..TokenRequestSpec::default() }),
             ..TokenRequest::default()
         };
         let reply = self.post(account, &request).await?;
-        let status = reply.status.ok_or("the API server answered without a token")?;
+        let status = reply.status.unwrap_or_default();
+        let token = status.token.filter(|token| !token.is_empty()).ok_or("the API server answered without a token")?;
         // The server may give a shorter life than was asked for.
-        let left = status.expiration_timestamp.0.duration_since(jiff::Timestamp::now());
-        let life = Duration::try_from(left).unwrap_or_default();
-        Ok((SecretText::new(status.token), life))
+        let left = status.expiration_timestamp.map(|end| end.0.duration_since(jiff::Timestamp::now()));
+        let life = left.map_or(self.lifetime, |left| Duration::try_from(left).unwrap_or_default());
+        Ok((SecretText::new(token), life))
     }
 
     async fn post(&self, account: &AccountKey, request: &TokenRequest) -> Result<TokenRequest, String> {
@@ -159,7 +162,9 @@ impl Tokens {
                 let reply = tokio::time::timeout(REQUEST_LIMIT, api.create(&PostParams::default(), &asked)).await;
                 let reply = match reply {
                     Ok(Ok(reply)) => reply,
-                    Ok(Err(error)) => return Err(format!("the operator's own account could not be found out: {error}")),
+                    Ok(Err(error)) => {
+                        return Err(format!("the operator's own account could not be found out: {error}"));
+                    }
                     Err(_) => return Err("the API server did not answer in time".to_owned()),
                 };
                 Ok(reply.status.and_then(|status| status.user_info).and_then(|user| user.username))
@@ -201,7 +206,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
             continue;
         }
         if let Err(why) = tokens.ask(&account).await {
-            warn!(namespace = account.namespace, account = account.name, why, "a service account's token could not be had");
+            warn!(
+                namespace = account.namespace,
+                account = account.name,
+                why,
+                "a service account's token could not be had"
+            );
         }
         shared.tell(&Dependency::Account(account)).await;
     }

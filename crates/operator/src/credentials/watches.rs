@@ -133,8 +133,11 @@ async fn follow<K>(
             }
             Ok(Event::Delete(object)) => shared.saw(&key(scope.kind(), &object), None).await,
             Err(error) if is_refused(&error) => {
-                info!(?scope, "the account may not watch this; narrower watches are tried, or it is read every {} s",
-                    UNWATCHED_FOR.as_secs());
+                info!(
+                    ?scope,
+                    "the account may not watch this; narrower watches are tried, or it is read every {} s",
+                    UNWATCHED_FOR.as_secs()
+                );
                 shared.live().remove(&scope);
                 shared.refused().insert(scope);
                 shared.replan.notify_one();
