@@ -187,7 +187,7 @@ async fn token(client: &kube::Client, namespace: &str) -> String {
     let request: TokenRequest =
         serde_json::from_value(json!({ "spec": { "audiences": [], "expirationSeconds": 600 } })).unwrap();
     let made = accounts.create_token_request("tenant", &PostParams::default(), &request).await.unwrap();
-    made.status.unwrap().token
+    made.status.unwrap().token.unwrap()
 }
 
 /// Users' need 40: one tenant never sees another's metrics, through the API server or past it.
