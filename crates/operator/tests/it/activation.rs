@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, until};
 
 /// ACT-04, ACT-09, ACT-12, ACT-13, ACT-20, ACT-31, EV-11, ST-08, ST-10
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_pause_freezes_and_its_end_brings_everything_back() {
     stage.until_replicas("web", 5).await;
     stage.annotate("web", json!({"autoscaling.keda.sh/paused-replicas": "2"})).await;
     stage.until_replicas("web", 2).await;
-    assert_eq!(stage.status("web").await.paused_replica_count, Some(2));
+    until("the status says so", async || stage.status("web").await.paused_replica_count == Some(2)).await;
     assert_eq!(stage.condition("web", "Ready").await, "True/ScaledObjectReady");
     let both = json!({"autoscaling.keda.sh/paused": null, "autoscaling.keda.sh/paused-replicas": null});
     stage.annotate("web", both).await;

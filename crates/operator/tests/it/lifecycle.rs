@@ -135,6 +135,8 @@ async fn a_restart_changes_nothing() {
     stage.until_condition("web", "Active", "True/ScalerActive").await;
     stage.source.says(0);
     stage.until_condition("web", "Active", "False/ScalerCooldown").await;
+    // The HPA's own news are news after a restart too.
+    stage.until_condition("web", "HPAActive", "False/FailedGetExternalMetric").await;
     stage.stop().await;
     let (object, hpa) = (stage.object("web").await.unwrap(), stage.hpa("keda-hpa-web").await.unwrap());
     stage.start().await;
