@@ -157,11 +157,13 @@ fn targets(object: &Located<&ScaledObject>, problems: &mut Vec<Problem>) -> Opti
         }
         match checked.spec {
             Ok(spec) => targets.push(TriggerTarget {
+                index,
                 metric: spec.metric.into(),
                 kind: trigger.kind.as_str().into(),
                 target: spec.target,
                 activation: spec.activation,
                 source: spec.source,
+                time_limit: spec.time_limit,
             }),
             Err(found) => problems.extend(
                 found.into_iter().map(|found| object.source.error(&field(index, &found.parameter), found.message)),

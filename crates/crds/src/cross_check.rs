@@ -1,6 +1,5 @@
 //! What can only be seen by looking at all objects together.
 
-mod authentications;
 mod deployments;
 mod targets;
 
@@ -9,6 +8,7 @@ use std::sync::Arc;
 
 use tidegate_engine::{MetricTarget, Mode};
 
+use crate::admission::check_authentication;
 use crate::authentication::trigger_sources;
 use crate::configs::{BROKER_ADDRESS_KEY, BROKER_CONFIG_MAP, Configs};
 use crate::nearest::suggestion;
@@ -45,9 +45,11 @@ pub fn cross_check(objects: &[Located<Object>]) -> Vec<Problem> {
                     check_scaling_policy(objects, &scaling_policy, &mut problems);
                 }
             }
-            Object::TriggerAuthentication(found) => authentications::check(&found.spec, &object.source, &mut problems),
+            Object::TriggerAuthentication(found) => {
+                problems.extend(check_authentication(&found.spec, false, &object.source).into_problems());
+            }
             Object::ClusterTriggerAuthentication(found) => {
-                authentications::check(&found.spec, &object.source, &mut problems);
+                problems.extend(check_authentication(&found.spec, true, &object.source).into_problems());
             }
             _ => {}
         }
@@ -93,11 +95,13 @@ fn check_scaled_object(
         }
     }
     let stand_in = |index: usize| TriggerTarget {
+        index,
         metric: format!("s{index}").into(),
         kind: Arc::from(object.value.spec.triggers.get(index).map_or("", |trigger| trigger.kind.as_str())),
         target: MetricTarget::AverageValue(1.0),
         activation: 0.0,
         source: 0,
+        time_limit: None,
     };
     let stand_ins: Vec<TriggerTarget> = (0..triggers).map(stand_in).collect();
     let scaling_policy = find_scaling_policy(objects, object);

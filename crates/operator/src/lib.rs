@@ -6,7 +6,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod board;
+mod credentials;
+pub mod events;
 mod options;
 
 pub use board::{Board, BoardValue, Lookup};
+pub use credentials::{Credentials, Given};
+pub use events::Recorder;
 pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};

@@ -29,6 +29,8 @@ pub(crate) enum Input {
     Put { setup: TargetSetup, restored: Option<SavedState> },
     Scalers { id: TargetId, scalers: Vec<Arc<dyn Scaler>> },
     Remove { id: TargetId, done: oneshot::Sender<()> },
+    Activated { id: TargetId, trigger: usize },
+    Wanted { id: TargetId, trigger: usize, by: Timestamp },
     Observed { id: TargetId, workload: Result<Workload, ReadError> },
     Answered { epoch: u64, id: TargetId, trigger: usize, read: u64, answer: Answer, at: std::time::Instant },
     Changed { epoch: u64, id: TargetId, change: u64, outcome: Result<(), ReadError> },
@@ -143,6 +145,8 @@ impl Live {
                 }
             }
             Input::Remove { id, done } => self.remove(&id, done),
+            Input::Activated { id, trigger } => self.handle(Event::Activated { target: id, trigger }),
+            Input::Wanted { id, trigger, by } => self.handle(Event::ReadWanted { target: id, trigger, by }),
             Input::Observed { id, workload } => self.observed(id, workload),
             Input::Answered { epoch, id, trigger, read, answer, at } => {
                 if epoch == self.epoch {

@@ -59,6 +59,7 @@ fn plausible(record: &Record, step: &Step) -> bool {
         }
         Rule::ScaleUpPolicy => to <= from && to >= current.min(from),
         Rule::ScaleDownPolicy => to >= from && to <= current.max(from),
+        Rule::LeftToHpa => to == from && record.mode == Mode::Hpa,
         Rule::Disabled | Rule::UnknownWorkload => to == from || to == current,
         Rule::MissingMetric => to >= from.min(current),
         Rule::BusyPods => to >= from,

@@ -31,6 +31,7 @@ pub(super) fn outage() -> ReadError {
 /// `triggers` Kafka triggers of 10 a replica, read every 30 s, between `min` and `max`.
 pub(super) fn policy(min: u32, max: u32, triggers: u64) -> Policy {
     let trigger = |index: u64| TriggerPolicy {
+        index: usize::try_from(index).unwrap(),
         name: None,
         kind: "kafka".into(),
         metric: format!("s{index}-kafka-orders").into(),
@@ -38,6 +39,7 @@ pub(super) fn policy(min: u32, max: u32, triggers: u64) -> Policy {
         activation: 0.0,
         polling_interval: seconds(30),
         source: index,
+        time_limit: None,
         on_failure: FailurePolicy::Default,
     };
     Policy {

@@ -43,6 +43,7 @@ pub(crate) fn plain(min: u32, max: u32, triggers: usize) -> Policy {
 
 pub(crate) fn trigger(index: usize, target: MetricTarget) -> TriggerPolicy {
     TriggerPolicy {
+        index,
         name: None,
         kind: "kafka".into(),
         metric: format!("s{index}-kafka-orders").into(),
@@ -50,6 +51,7 @@ pub(crate) fn trigger(index: usize, target: MetricTarget) -> TriggerPolicy {
         activation: 0.0,
         polling_interval: seconds(30),
         source: index as u64,
+        time_limit: None,
         on_failure: FailurePolicy::Default,
     }
 }
@@ -179,6 +181,7 @@ pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
     (limits, times, triggers, rest).prop_map(|(limits, times, mut triggers, rest)| {
         let (min, more, idle) = limits;
         for (index, trigger) in triggers.iter_mut().enumerate() {
+            trigger.index = index;
             trigger.metric = format!("s{index}-kafka-orders").into();
             trigger.name = rest.4.as_ref().map(|_| format!("t{index}").into());
         }

@@ -51,7 +51,7 @@ pub(crate) fn build(
         match catalog::check(&input) {
             Ok(checked) => {
                 problems.extend(checked.warnings.iter().map(|warning| locate(object, index, warning, false)));
-                targets.push(target(&checked, &trigger.kind));
+                targets.push(target(&checked, index, &trigger.kind));
                 triggers.push(checked);
             }
             Err(found) => problems.extend(found.iter().map(|error| locate(object, index, error, true))),
@@ -109,15 +109,17 @@ fn input(object: &ScaledObject, index: usize, trigger: &Trigger, sources: Trigge
     }
 }
 
-fn target(checked: &Checked, kind: &str) -> TriggerTarget {
+fn target(checked: &Checked, index: usize, kind: &str) -> TriggerTarget {
     let spec = &checked.spec;
     let kind = catalog::find(kind).and_then(|row| row.names.first().copied()).unwrap_or(kind);
     TriggerTarget {
+        index,
         metric: spec.metric.as_str().into(),
         kind: kind.into(),
         target: spec.target,
         activation: spec.activation,
         source: spec.source,
+        time_limit: spec.time_limit,
     }
 }
 

@@ -201,6 +201,7 @@ pub(crate) fn policy() -> Policy {
         initial_cooldown: Duration::ZERO,
         created: None,
         triggers: vec![TriggerPolicy {
+            index: 0,
             name: None,
             kind: "scripted".into(),
             metric: "s0-scripted".into(),
@@ -208,6 +209,7 @@ pub(crate) fn policy() -> Policy {
             activation: 0.0,
             polling_interval: Duration::from_secs(5),
             source: 1,
+            time_limit: None,
             on_failure: FailurePolicy::Default,
         }],
         behavior: Some(behavior),
