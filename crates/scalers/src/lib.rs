@@ -22,6 +22,7 @@ mod input;
 pub mod kafka;
 mod parameter;
 mod ports;
+mod quantity;
 mod scaler;
 mod schedule;
 mod secret;

@@ -126,7 +126,10 @@ impl Trigger for External {
             _ => None,
         };
         if let Some(name) = lone {
-            given.problem(name, "is absent, and its other half is given: give tlsClientCert and tlsClientKey, or neither");
+            given.problem(
+                name,
+                "is absent, and its other half is given: give tlsClientCert and tlsClientKey, or neither",
+            );
         }
         match config.tls() {
             Some(tls) if given.sound() => {

@@ -10,7 +10,7 @@ use crate::ports::EndpointGroup;
 
 choices! {
     /// What is made of several numbers.
-    pub(super) enum Aggregation {
+    pub(in crate::catalog) enum Aggregation {
         Average = "average",
         Sum = "sum",
         Max = "max",
@@ -119,7 +119,11 @@ mod tests {
     fn each_endpoint_is_asked_once() {
         let ten = group(&["10.0.0.2", "10.0.0.1"], &[8080]);
         for (url, groups, expected) in [
-            ("http://orders.shop:8080/x?q=1", vec![ten.clone()], "http://10.0.0.1:8080/x?q=1 http://10.0.0.2:8080/x?q=1"),
+            (
+                "http://orders.shop:8080/x?q=1",
+                vec![ten.clone()],
+                "http://10.0.0.1:8080/x?q=1 http://10.0.0.2:8080/x?q=1",
+            ),
             ("http://orders.shop:8080", vec![ten.clone(), ten.clone()], "http://10.0.0.1:8080/ http://10.0.0.2:8080/"),
             ("http://orders.shop/x", vec![group(&["fd00::1"], &[80, 8080])], "http://[fd00::1]/x"),
             ("https://orders.shop/x", vec![group(&["10.0.0.1"], &[443])], "https://10.0.0.1/x"),
@@ -148,12 +152,9 @@ mod tests {
 
     #[test]
     fn one_number_of_many() {
-        for (aggregation, expected) in [
-            (Aggregation::Average, 2.0),
-            (Aggregation::Sum, 6.0),
-            (Aggregation::Max, 3.0),
-            (Aggregation::Min, 1.0),
-        ] {
+        for (aggregation, expected) in
+            [(Aggregation::Average, 2.0), (Aggregation::Sum, 6.0), (Aggregation::Max, 3.0), (Aggregation::Min, 1.0)]
+        {
             assert_eq!(aggregation.of(&[3.0, 1.0, 2.0]), Some(expected));
             assert_eq!(aggregation.of(&[]), None);
         }

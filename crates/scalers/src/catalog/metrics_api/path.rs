@@ -269,8 +269,7 @@ fn walk<'a>(value: Cow<'a, Value>, steps: &[Step], lists_of_one: bool) -> Option
         }
         Kind::All(query) => {
             let list = list(&value, lists_of_one)?;
-            let found: Vec<&Value> =
-                list.iter().copied().filter(|element| query.fits(element, lists_of_one)).collect();
+            let found: Vec<&Value> = list.iter().copied().filter(|element| query.fits(element, lists_of_one)).collect();
             if rest.first().is_none_or(|next| next.piped) {
                 return walk(Cow::Owned(found.into_iter().cloned().collect()), rest, lists_of_one);
             }

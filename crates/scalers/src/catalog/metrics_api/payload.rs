@@ -72,7 +72,8 @@ fn number(found: Option<&Value>) -> Result<f64, String> {
         Some(Value::String(text)) => {
             let text = text.trim();
             let parsed = quantity::parse(text);
-            return parsed.ok_or_else(|| "the text at valueLocation is no number or quantity, as 10 or 10Mi".to_owned());
+            return parsed
+                .ok_or_else(|| "the text at valueLocation is no number or quantity, as 10 or 10Mi".to_owned());
         }
         // An element of XML with attributes.
         Some(Value::Object(object)) if object.contains_key(xml::TEXT) => return number(object.get(xml::TEXT)),
@@ -111,7 +112,12 @@ mod tests {
             (Format::Xml, "q.job.#", "<q><job/><job/></q>", 2.0),
             (Format::Xml, "q.job.#", "<q><job/></q>", 1.0),
             (Format::Xml, "q.job.0.size", "<q><job><size>5</size></job></q>", 5.0),
-            (Format::Xml, "q.job.#(-state==new).size", "<q><job state='old'/><job state='new'><size>5</size></job></q>", 5.0),
+            (
+                Format::Xml,
+                "q.job.#(-state==new).size",
+                "<q><job state='old'/><job state='new'><size>5</size></job></q>",
+                5.0,
+            ),
             (Format::Xml, "q.job.#(size>6).size", "<q><job><size>5</size></job><job><size>7</size></job></q>", 7.0),
             (Format::Prometheus, "waiting{queue=\"a\"}", "waiting{queue=\"b\"} 1\nwaiting{queue=\"a\"} 2\n", 2.0),
         ] {

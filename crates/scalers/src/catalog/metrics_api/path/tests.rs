@@ -18,7 +18,10 @@ fn document() -> Value {
 }
 
 fn find(path: &str) -> Option<Value> {
-    Path::parse(path).unwrap_or_else(|error| panic!("{path}: {error}")).find(&document()).map(|found| found.into_owned())
+    Path::parse(path)
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+        .find(&document())
+        .map(|found| found.into_owned())
 }
 
 #[test]
@@ -67,8 +70,16 @@ fn paths_lead_where_gjson_leads() {
 
 #[test]
 fn what_is_not_there_is_not_found() {
-    for path in ["none", "queue.none", "queue.waiting.more", "queue.items.3", "queue.#", "text.#", "jobs.size", "numbers.#(>99)"]
-    {
+    for path in [
+        "none",
+        "queue.none",
+        "queue.waiting.more",
+        "queue.items.3",
+        "queue.#",
+        "text.#",
+        "jobs.size",
+        "numbers.#(>99)",
+    ] {
         assert_eq!(find(path), None, "{path}");
     }
 }
