@@ -139,7 +139,7 @@ mod tests {
             (Format::Json, "a", "", "no JSON"),
             (Format::Json, "a", r#"{"a":1e999}"#, "no JSON"),
             (Format::Yaml, "count.foo", "count: 5", "nothing at"),
-            (Format::Yaml, "a", "a: .inf", "expected"),
+            (Format::Yaml, "a", "a: .inf", "no YAML"),
             (Format::Yaml, "a", "a: [1", "no YAML"),
             (Format::Xml, "a", "<a>1</b>", "no XML"),
             (Format::Xml, "a.b", "<a/>", "nothing at"),
