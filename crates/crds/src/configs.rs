@@ -112,6 +112,17 @@ impl Configs {
         self.config_maps.get(&(namespace.to_owned(), name.to_owned())).or_else(|| self.everywhere.get(name))
     }
 
+    /// One object's keys and values.
+    ///
+    /// # Errors
+    /// That it is missing, or why it could not be read.
+    pub fn find(&self, kind: ConfigKind, namespace: &str, name: &str) -> Result<&BTreeMap<String, SecretText>, String> {
+        self.get(kind, namespace, name).ok_or_else(|| match self.withheld(kind, namespace, name) {
+            Some(why) => format!("the {} {namespace}/{name} cannot be read: {why}", kind.name()),
+            None => format!("there is no {} named {name:?} in namespace {namespace:?}", kind.name()),
+        })
+    }
+
     /// One of the two kinds.
     pub(crate) fn get(&self, kind: ConfigKind, namespace: &str, name: &str) -> Option<&BTreeMap<String, SecretText>> {
         match kind {

@@ -5,6 +5,7 @@ mod admission;
 mod bad_manifests;
 mod broken_text;
 mod case;
+mod definitions;
 mod environment;
 mod never_panics;
 mod policy;
