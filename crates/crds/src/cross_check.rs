@@ -55,8 +55,27 @@ pub fn cross_check(objects: &[Located<Object>]) -> Vec<Problem> {
         }
     }
     targets::shared(objects, &mut problems);
+    let wrong: HashSet<(Option<String>, String)> =
+        problems.iter().filter(|problem| problem.is_error()).map(|p| (p.object.clone(), p.field.clone())).collect();
     let mut seen = HashSet::new();
-    problems.retain(|problem| seen.insert(problem.to_string()));
+    // A warning beside an error of the same field would only repeat it.
+    problems.retain(|problem| {
+        let repeats = !problem.is_error() && wrong.contains(&(problem.object.clone(), problem.field.clone()));
+        !repeats && seen.insert(problem.to_string())
+    });
+    problems
+}
+
+/// [`cross_check`] of objects some of which have errors of their own: `broken` are those, as far as they were understood,
+/// and `known` is what was said of them. What only follows from a field that is wrong by itself is not said.
+#[must_use]
+pub fn cross_check_all(objects: &[Located<Object>], broken: &[Located<Object>], known: &[Problem]) -> Vec<Problem> {
+    if broken.is_empty() {
+        return cross_check(objects);
+    }
+    let all: Vec<Located<Object>> = objects.iter().chain(broken).cloned().collect();
+    let mut problems = cross_check(&all);
+    problems.retain(|problem| !known.iter().any(|known| known.is_error() && known.concerns(problem)));
     problems
 }
 

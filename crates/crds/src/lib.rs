@@ -14,6 +14,7 @@ mod behavior;
 pub mod case;
 mod cloud_event_source;
 mod configs;
+pub mod crd;
 mod cross_check;
 pub mod env;
 mod kinds;
@@ -44,7 +45,7 @@ pub use cloud_event_source::{
     EventSubscription, HttpDestination,
 };
 pub use configs::{BROKER_ADDRESS_KEY, BROKER_CONFIG_MAP, ConfigKind, Configs, config_map_data, secret_data};
-pub use cross_check::{cross_check, find_scaling_policy};
+pub use cross_check::{cross_check, cross_check_all, find_scaling_policy};
 pub use nearest::nearest;
 pub use node::{Key, Node, NodeKind, Scalar};
 pub use object::{Located, Object, Scenario, Source, line_of};

@@ -21,7 +21,7 @@ use crate::scaling_policy::ScalingPolicy;
 use crate::trigger_authentication::{ClusterTriggerAuthentication, TriggerAuthentication};
 
 pub(crate) use check::{Checker, Rules};
-pub(crate) use job::quantity;
+pub(crate) use job::{SET_BY_API_SERVER, quantity};
 
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 

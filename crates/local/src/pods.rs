@@ -13,6 +13,7 @@ mod program;
 mod template;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,10 +22,11 @@ use std::time::Duration;
 use tidegate_engine::Workload;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use backoff::RestartDelays;
-pub(crate) use template::{
-    ContainerTemplate, DeploymentKey, DeploymentSpec, PodIdentity, PodTemplate, Probe, ProbeAction, Variables,
-};
+pub use backoff::RestartDelays;
+pub use container::PodContext;
+pub use pod::{PodListener, run};
+pub use template::{ContainerTemplate, PodIdentity, PodTemplate, Probe, ProbeAction, RestartPolicy, Variables};
+pub(crate) use template::{DeploymentKey, DeploymentSpec};
 
 use crate::guard::GuardLink;
 use crate::logs::Logs;
@@ -32,38 +34,57 @@ use manager::{Manager, Order};
 
 /// What all pods have in common.
 #[derive(Clone, Debug)]
-pub(crate) struct PodOptions {
+pub struct PodOptions {
     /// The folder of the manifests: where commands run unless told otherwise.
-    pub(crate) folder: PathBuf,
+    pub folder: PathBuf,
     /// The state folder: marks the processes as ours.
-    pub(crate) state: PathBuf,
+    pub state: PathBuf,
     /// The folder that holds a folder for each pod.
-    pub(crate) pods: PathBuf,
+    pub pods: PathBuf,
     /// A folder with the program `tidegate`, put first in `PATH`.
-    pub(crate) bin: PathBuf,
+    pub bin: PathBuf,
     /// The running program.
-    pub(crate) program: PathBuf,
+    pub program: PathBuf,
     /// Between restarts.
-    pub(crate) restart_delays: RestartDelays,
+    pub restart_delays: RestartDelays,
 }
 
 /// Something that happened to a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PodWhat {
+pub enum PodWhat {
     /// It exists; nothing of it runs yet.
     Created,
     /// A process of it runs.
-    Started { pid: i32 },
+    Started {
+        /// Also the number of its group.
+        pid: i32,
+    },
     /// All of its containers are ready.
     Ready,
     /// One of them is not any more.
-    Unready { found: String },
+    Unready {
+        /// What the probe found.
+        found: String,
+    },
     /// A process ended without having been asked to.
-    Exited { status: String },
+    Exited {
+        /// Its exit code; 128 and the number of the signal that ended it, as container runtimes put it.
+        code: i32,
+        /// In words.
+        status: String,
+    },
     /// A process could not be started.
-    StartFailed { error: String },
+    StartFailed {
+        /// What went wrong.
+        error: String,
+    },
     /// A process will be started again after a wait.
-    Restarting { restarts: u32, wait: Duration },
+    Restarting {
+        /// How many there will have been.
+        restarts: u32,
+        /// Until then.
+        wait: Duration,
+    },
     /// It was asked to end.
     Terminating,
     /// It did not end within its grace.
@@ -80,20 +101,15 @@ pub(crate) trait PodObserver: Send + Sync {
     fn event(&self, deployment: &DeploymentKey, pod: &Arc<str>, what: &PodWhat);
 }
 
-/// What pods share with each other and with the manager.
-pub(crate) struct Shared {
-    pub(crate) options: PodOptions,
-    pub(crate) guard: Arc<GuardLink>,
-    pub(crate) logs: Logs,
-    pub(crate) told: mpsc::UnboundedSender<Told>,
-}
-
-/// What a pod tells the manager.
-pub(crate) struct Told {
-    pub(crate) deployment: DeploymentKey,
-    pub(crate) number: u64,
-    pub(crate) pod: Arc<str>,
-    pub(crate) what: PodWhat,
+/// What pods share with each other.
+#[derive(Debug)]
+pub struct Shared {
+    /// Folders and delays.
+    pub options: PodOptions,
+    /// Ends their processes when this one is gone.
+    pub guard: Arc<GuardLink>,
+    /// Takes what they print.
+    pub logs: Logs,
 }
 
 /// All pods of a run. Cheap to clone.
@@ -112,8 +128,8 @@ impl Pods {
     ) -> Pods {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (told, heard) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared { options, guard, logs, told });
-        tokio::spawn(Manager::new(shared, observer).run(inbox, heard));
+        let shared = Arc::new(Shared { options, guard, logs });
+        tokio::spawn(Manager::new(shared, observer, told).run(inbox, heard));
         Pods { orders }
     }
 

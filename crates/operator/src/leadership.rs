@@ -6,12 +6,12 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::PostParams;
 use kube::{Api, Client};
-use rand::Rng;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{CallError, call};
+use crate::jitter::jitter;
 use crate::options::LeaseOptions;
 
 /// Whether this process acts. Cheap to clone.
@@ -103,7 +103,7 @@ impl Candidate {
                     }
                 }
             }
-            let jitter = rand::rng().random_range(1.0..1.2);
+            let jitter = jitter(1.0..1.2);
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(self.options.retry_period.mul_f64(jitter)) => {}

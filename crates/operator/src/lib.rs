@@ -7,21 +7,34 @@
 
 mod admission;
 mod board;
+mod call;
 mod certificates;
+mod controller;
 mod credentials;
+mod demand;
 pub mod events;
+mod hpa;
+mod jitter;
+mod leadership;
 mod metrics_api;
 mod options;
+mod run;
+mod scale;
 mod serve;
+mod sink;
+mod status;
+mod watches;
 
 pub use board::{Board, BoardValue, Lookup};
+pub use admission::{Admission, AdmissionError, serve as serve_admission};
+pub use certificates::{CertificateError, Certificates, publish};
 pub use credentials::{AuthenticationKey, Credentials, Given};
 pub use events::Recorder;
-pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};
-
-pub use certificates::{CertificateError, Certificates, publish};
 pub use metrics_api::{Demand, MetricsApi, MetricsApiError, NoDemand, serve as serve_metrics_api};
+pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};
+pub use run::{Operator, Running, StartError, start};
 pub use serve::{
     Condition, Heartbeat, MetricsPage, Readiness, Report, Series, ServeError, Serving, console as serve_console,
     health as serve_health, metrics as serve_metrics, profiling as serve_profiling,
 };
+pub use watches::{HpaBrief, HpaOwner, HpaScaling, Index, KnownObject, WorkloadBrief};

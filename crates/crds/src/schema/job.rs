@@ -12,6 +12,9 @@ use serde_json::{Map, Value, json};
 /// How a quantity may be written (`500m`, `1Gi`).
 pub(crate) const QUANTITY_PATTERN: &str = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
 
+/// Marks a default that the API server sets, other than one that is only assumed where a field is read.
+pub(crate) const SET_BY_API_SERVER: &str = "x-tidegate-set-by-api-server";
+
 type Definitions = Map<String, Value>;
 
 /// With everything in place, no references.
@@ -63,6 +66,7 @@ fn of(definitions: &Definitions, form: &str) -> Value {
     for extra in extras.split_whitespace() {
         if let Some(default) = extra.strip_prefix("default=") {
             schema["default"] = serde_json::from_str(default).unwrap_or_default();
+            schema[SET_BY_API_SERVER] = true.into();
         } else if let Some(keys) = extra.strip_prefix("map(") {
             schema["x-kubernetes-list-type"] = "map".into();
             schema["x-kubernetes-list-map-keys"] = keys.trim_end_matches(')').split(',').collect();

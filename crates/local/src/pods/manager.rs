@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::container::PodContext;
 use super::plan::{PodView, plan};
-use super::{DeploymentKey, DeploymentSpec, PodObserver, PodTemplate, PodWhat, Shared, Told, pod};
+use super::told::{Told, supervise};
+use super::{DeploymentKey, DeploymentSpec, PodObserver, PodTemplate, PodWhat, Shared};
 use crate::processes::{self, Process};
 
 /// Many pods often go together.
@@ -54,6 +55,8 @@ struct Pod {
 pub(crate) struct Manager {
     shared: Arc<Shared>,
     observer: Arc<dyn PodObserver>,
+    /// Given to each pod.
+    told: mpsc::UnboundedSender<Told>,
     deployments: HashMap<DeploymentKey, Deployment>,
     /// Pods made so far.
     made: u64,
@@ -64,10 +67,10 @@ pub(crate) struct Manager {
 }
 
 impl Manager {
-    pub(crate) fn new(shared: Arc<Shared>, observer: Arc<dyn PodObserver>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, observer: Arc<dyn PodObserver>, told: mpsc::UnboundedSender<Told>) -> Self {
         let kill = CancellationToken::new();
         let (deployments, sweeps) = (HashMap::new(), Sweeps::default());
-        Manager { shared, observer, deployments, made: 0, kill, ending: Vec::new(), sweeps }
+        Manager { shared, observer, told, deployments, made: 0, kill, ending: Vec::new(), sweeps }
     }
 
     /// Until nobody can give orders any more and no pod is left.
@@ -209,7 +212,8 @@ impl Manager {
             }
             for _ in 0..plan.start {
                 self.made += 1;
-                deployment.start(key, self.made, &self.shared, &self.kill);
+                let told = self.told.clone();
+                deployment.start(key, self.made, &self.shared, &self.kill, told);
             }
         }
         let counts = deployment.counts();
@@ -269,7 +273,14 @@ impl Deployment {
         }
     }
 
-    fn start(&mut self, key: &DeploymentKey, number: u64, shared: &Arc<Shared>, kill: &CancellationToken) {
+    fn start(
+        &mut self,
+        key: &DeploymentKey,
+        number: u64,
+        shared: &Arc<Shared>,
+        kill: &CancellationToken,
+        told: mpsc::UnboundedSender<Told>,
+    ) {
         let name: Arc<str> = format!("{}-{}", key.name, suffix(number)).into();
         let stop = CancellationToken::new();
         let context = PodContext {
@@ -278,13 +289,14 @@ impl Deployment {
             namespace: Arc::clone(&key.namespace),
             name: Arc::clone(&name),
             uid: uid(number),
+            mark: Arc::clone(&name),
             folder: shared.options.pods.join(&*name),
             stop: stop.clone(),
             kill: kill.clone(),
         };
         let (revision, cost) = (self.revision, self.template.deletion_cost);
         self.pods.insert(number, Pod { name, revision, ready: false, terminating: false, cost, stop });
-        tokio::spawn(pod::run(context, number, key.clone()));
+        tokio::spawn(supervise(context, number, key.clone(), told));
     }
 }
 

@@ -116,7 +116,12 @@ fn shell(script: &str) -> ContainerTemplate {
 }
 
 fn template(script: &str) -> PodTemplate {
-    PodTemplate { containers: vec![shell(script)], grace: Duration::from_secs(20), deletion_cost: 0 }
+    PodTemplate {
+        containers: vec![shell(script)],
+        grace: Duration::from_secs(20),
+        deletion_cost: 0,
+        restart: RestartPolicy::Always,
+    }
 }
 
 /// Waits for a condition; what is waited for is named when it does not come.
@@ -185,7 +190,7 @@ async fn a_crashing_pod_is_restarted_with_growing_delays() {
         .filter_map(|(_, what)| if let PodWhat::Restarting { wait, .. } = what { Some(wait.as_millis()) } else { None })
         .collect();
     assert_eq!(delays[..5], [0, 50, 100, 200, 200]);
-    assert!(bench.seen(|what| *what == PodWhat::Exited { status: "exit code 3".to_owned() }) >= 5);
+    assert!(bench.seen(|what| *what == PodWhat::Exited { code: 3, status: "exit code 3".to_owned() }) >= 5);
     assert_eq!(bench.events().iter().filter(|(_, what)| *what == PodWhat::Created).count(), 1, "the same pod");
     bench.pods.shutdown().await;
 }

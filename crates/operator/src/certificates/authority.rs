@@ -6,6 +6,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
+use sha2::{Digest, Sha256};
 
 use super::CertificateError;
 
@@ -54,7 +55,9 @@ fn authority_parameters(name: &str) -> CertificateParams {
 /// A new authority with a name of its own, so that two of them are never taken for one another.
 pub(super) fn new_authority(now: i64, lifetime: Duration) -> Result<Pair, CertificateError> {
     let key = KeyPair::generate().map_err(failed)?;
-    let mut parameters = authority_parameters(&format!("{NAME}{:08x}", rand::random::<u32>()));
+    let digest = Sha256::digest(key.public_key_raw());
+    let unique: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let mut parameters = authority_parameters(&format!("{NAME}{unique}"));
     valid(&mut parameters, now, lifetime, i64::MAX);
     let certificate = parameters.self_signed(&key).map_err(failed)?;
     Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })

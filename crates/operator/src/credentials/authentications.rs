@@ -112,7 +112,8 @@ pub(super) async fn follow(shared: Arc<Shared>, cluster: bool, api: Api<DynamicO
             Ok(Event::InitApply(object)) => {
                 let authentication = stripped(cluster, &object);
                 seen.insert(authentication.key.clone());
-                put(&shared, authentication, !*listed.borrow()).await;
+                let first = !*listed.borrow();
+                put(&shared, authentication, first).await;
             }
             Ok(Event::InitDone) => {
                 let here = |key: &AuthenticationKey| {

@@ -99,7 +99,7 @@ impl Tokens {
                     Some(before) => (Err(why), now, before.retry),
                     None => (Err(why), now, FIRST_RETRY),
                 };
-                let pause = retry.mul_f64(rand::random_range(0.8..1.2));
+                let pause = retry.mul_f64(crate::jitter::jitter(0.8..1.2));
                 Entry { held, ends, ask_at: now + pause, retry: (retry * 2).min(LONGEST_RETRY) }
             }
         };
@@ -119,15 +119,16 @@ impl Tokens {
         }
         let seconds = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
         let request = TokenRequest {
-            spec: TokenRequestSpec { expiration_seconds: Some(seconds), ..TokenRequestSpec::default() },
+            spec: Some(TokenRequestSpec { expiration_seconds: Some(seconds), ..TokenRequestSpec::default() }),
             ..TokenRequest::default()
         };
         let reply = self.post(account, &request).await?;
-        let status = reply.status.ok_or("the API server answered without a token")?;
+        let status = reply.status.unwrap_or_default();
+        let token = status.token.filter(|token| !token.is_empty()).ok_or("the API server answered without a token")?;
         // The server may give a shorter life than was asked for.
-        let left = status.expiration_timestamp.0.duration_since(jiff::Timestamp::now());
-        let life = Duration::try_from(left).unwrap_or_default();
-        Ok((SecretText::new(status.token), life))
+        let left = status.expiration_timestamp.map(|end| end.0.duration_since(jiff::Timestamp::now()));
+        let life = left.map_or(self.lifetime, |left| Duration::try_from(left).unwrap_or_default());
+        Ok((SecretText::new(token), life))
     }
 
     async fn post(&self, account: &AccountKey, request: &TokenRequest) -> Result<TokenRequest, String> {

@@ -175,7 +175,7 @@ pub(super) fn is_refused(error: &watcher::Error) -> bool {
 pub(super) async fn sweep(shared: Arc<Shared>) {
     loop {
         // Spread, so that many replicas do not ask in step.
-        let pause = UNWATCHED_FOR.mul_f64(rand::random_range(0.8..1.2));
+        let pause = UNWATCHED_FOR.mul_f64(crate::jitter::jitter(0.8..1.2));
         tokio::select! {
             () = shared.stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}

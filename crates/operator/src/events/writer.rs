@@ -123,7 +123,7 @@ impl Writer {
             tried += 1;
             match attempt(self).await {
                 Err(Refused::Later(_)) if tried < ATTEMPTS => {
-                    tokio::time::sleep(pause.mul_f64(rand::random_range(0.75..1.25))).await;
+                    tokio::time::sleep(pause.mul_f64(crate::jitter::jitter(0.75..1.25))).await;
                     pause *= 2;
                 }
                 other => return other,

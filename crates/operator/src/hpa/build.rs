@@ -9,11 +9,12 @@ use k8s_openapi::api::autoscaling::v2::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
+use tidegate_crds::admission::hpa_name;
 use tidegate_crds::{HpaBehavior, HpaPolicyType, HpaScalingRules, HpaSelectPolicy, IntOrText, ScaledObject};
 use tidegate_engine::{MetricTarget, Pause};
 use tidegate_scalers::{MetricSpec as TriggerSpec, ResourceMetric};
 
-use crate::watches::{MANAGED_BY, hpa_name};
+use crate::watches::MANAGED_BY;
 
 /// The one metric that a formula gives.
 pub(crate) const COMPOSITE: &str = "composite-metric";
@@ -56,7 +57,7 @@ pub(crate) fn build(wanted: &Wanted<'_>) -> Result<HorizontalPodAutoscaler, Stri
         metrics: Some(metrics(wanted)?),
         behavior: behavior(wanted),
     };
-    Ok(HorizontalPodAutoscaler { metadata: metadata(wanted), spec: Some(spec), status: None })
+    Ok(HorizontalPodAutoscaler { metadata: metadata(wanted), spec, status: None })
 }
 
 fn whole(count: u32) -> i32 {
@@ -111,7 +112,7 @@ fn metrics(wanted: &Wanted<'_>) -> Result<Vec<MetricSpec>, String> {
     let scaled_object = wanted.object.metadata.name.as_deref().unwrap_or_default();
     let (resources, external): (Vec<&TriggerSpec>, Vec<&TriggerSpec>) =
         wanted.metrics.iter().partition(|metric| metric.resource.is_some());
-    let mut metrics: Vec<MetricSpec> = resources.iter().filter_map(|metric| resource(metric.resource.as_ref()?)).collect();
+    let mut metrics: Vec<MetricSpec> = resources.iter().filter_map(|metric| resource(metric.resource.as_ref()?, metric.target)).collect();
     if let Some(target) = wanted.formula {
         // As KEDA orders them: what a formula does not replace stands first.
         metrics.sort_by(|a, b| a.type_.cmp(&b.type_));
@@ -151,20 +152,20 @@ fn external_metric(name: &str, scaled_object: &str, target: MetricTarget) -> Met
     }
 }
 
-fn resource(metric: &ResourceMetric) -> Option<MetricSpec> {
-    let target = match metric.utilization {
-        true => HpaTarget {
+fn resource(metric: &ResourceMetric, target: MetricTarget) -> Option<MetricSpec> {
+    let target = match target {
+        MetricTarget::Value(_) => HpaTarget {
             type_: "Utilization".to_owned(),
             average_utilization: Some(metric.value.trim().parse().ok()?),
             ..HpaTarget::default()
         },
-        false => HpaTarget {
+        _ => HpaTarget {
             type_: "AverageValue".to_owned(),
             average_value: Some(Quantity(metric.value.trim().to_owned())),
             ..HpaTarget::default()
         },
     };
-    let name = metric.resource.as_str().to_owned();
+    let name = metric.resource.name().to_owned();
     Some(match &metric.container {
         Some(container) => MetricSpec {
             type_: "ContainerResource".to_owned(),

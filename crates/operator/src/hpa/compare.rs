@@ -25,7 +25,7 @@ pub(crate) fn differs(
     earlier: Option<&HorizontalPodAutoscaler>,
 ) -> Option<&'static str> {
     let Some(spec) = &there.spec else { return Some("is not ours yet") };
-    let wanted_spec = wanted.spec.clone().unwrap_or_default();
+    let wanted_spec = wanted.spec.clone();
     let owner = wanted.metadata.owner_references.as_ref().and_then(|owners| owners.first());
     if owner.map(|owner| &owner.uid) != there.owner.as_ref().map(|owner| &owner.uid) {
         return Some("owner");

@@ -79,7 +79,8 @@ impl Access {
             return Ok(false);
         }
         let all = Deed::Read { namespace: None, metric: "*".to_owned() };
-        let may = self.wide.get(caller, || async { Ok(self.ask(caller, &all).await?.is_ok()) }).await?;
+        let may =
+            self.wide.get(caller, || async { Ok::<_, kube::Error>(self.ask(caller, &all).await?.is_ok()) }).await?;
         if !may {
             self.narrow.get(caller, || async { Ok::<_, kube::Error>(()) }).await?;
         }

@@ -37,7 +37,7 @@ impl Tokens {
     }
 
     async fn ask(&self, token: &str) -> Result<Option<Arc<Caller>>, kube::Error> {
-        let spec = TokenReviewSpec { token: Some(token.to_owned()), ..TokenReviewSpec::default() };
+        let spec = TokenReviewSpec { token: token.to_owned(), audiences: None };
         let review = TokenReview { spec, ..TokenReview::default() };
         let status = self.api.create(&PostParams::default(), &review).await?.status.unwrap_or_default();
         let user = status.user.filter(|_| status.authenticated == Some(true));

@@ -41,7 +41,7 @@ impl Findings {
     pub(crate) fn of(record: &Record) -> Findings {
         let blind = record.steps.iter().find(|step| step.rule == Rule::UnknownWorkload);
         let any = |rules: &[Rule]| record.steps.iter().any(|step| rules.contains(&step.rule));
-        let external = record.readings.iter().filter(|reading| !reading.target.is_resource());
+        let external = record.readings.iter().filter(|reading| !is_resource(&reading.kind));
         Findings {
             triggers: external
                 .map(|reading| TriggerFinding {
@@ -76,4 +76,9 @@ impl Findings {
     pub(crate) fn complete(&self) -> bool {
         self.triggers.iter().all(|trigger| !trigger.unread)
     }
+}
+
+/// Whether the HorizontalPodAutoscaler measures this kind of trigger itself.
+pub(crate) fn is_resource(kind: &str) -> bool {
+    matches!(kind, "cpu" | "memory")
 }

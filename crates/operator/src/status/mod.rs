@@ -8,7 +8,7 @@ mod patch;
 mod writer;
 
 pub(crate) use desired::{HpaPart, PausePart, ReconcilePart, find};
-pub(crate) use findings::Findings;
+pub(crate) use findings::{Findings, is_resource};
 pub(crate) use writer::{FIELD_MANAGER, StatusWriter};
 
 /// `status` of a ScaledObject as KEDA writes it.

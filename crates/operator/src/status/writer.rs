@@ -12,7 +12,6 @@ use std::time::Duration;
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use kube::{Api, Client, ResourceExt};
-use rand::Rng;
 use tidegate_engine::{TargetId, Timestamp};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
@@ -24,6 +23,7 @@ use super::findings::Findings;
 use super::limit::Bucket;
 use super::{ReconcilePart, Status, patch};
 use crate::call::call;
+use crate::jitter::jitter;
 use crate::leadership::Leading;
 use crate::watches::{HpaScaling, Index, scaled_object_resource};
 
@@ -193,7 +193,7 @@ impl StatusWriter {
         tokio::time::sleep(GATHER).await;
         let mut pause = RETRY;
         while !self.write(&id, false).await {
-            let jitter = rand::rng().random_range(0.5..1.5);
+            let jitter = jitter(0.5..1.5);
             tokio::time::sleep(pause.mul_f64(jitter)).await;
             pause = (pause * 2).min(RETRY_MAX);
         }

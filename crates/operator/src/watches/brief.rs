@@ -6,7 +6,8 @@ use std::sync::Arc;
 use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use tidegate_crds::{ScaleTargetRef, ScaledObject};
+use tidegate_crds::ScaledObject;
+use tidegate_crds::admission::TargetKey;
 use tidegate_engine::{TargetId, Workload};
 
 use crate::status::Status;
@@ -16,32 +17,6 @@ pub(crate) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "ke
 
 /// The annotation of a HorizontalPodAutoscaler that is to be passed over when ownership is checked.
 pub(crate) const HPA_OWNERSHIP: &str = "validations.keda.sh/hpa-ownership";
-
-/// Names a scaled workload within its namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TargetKey {
-    /// As `apps`; empty for the core group.
-    pub group: Arc<str>,
-    /// As `Deployment`.
-    pub kind: Arc<str>,
-    /// Its name.
-    pub name: Arc<str>,
-}
-
-impl TargetKey {
-    /// From an API version (`apps/v1`, `v1`), a kind and a name.
-    #[must_use]
-    pub fn new(api_version: &str, kind: &str, name: &str) -> Self {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        TargetKey { group: group.into(), kind: kind.into(), name: name.into() }
-    }
-
-    /// What a ScaledObject scales.
-    #[must_use]
-    pub fn of(target: &ScaleTargetRef) -> Self {
-        TargetKey::new(target.api_version(), target.kind(), &target.name)
-    }
-}
 
 /// A ScaledObject as it was last seen.
 #[derive(Clone, Debug)]
@@ -109,7 +84,6 @@ impl HpaBrief {
     /// Keeps what is needed.
     pub(crate) fn of(hpa: HorizontalPodAutoscaler) -> Self {
         let HorizontalPodAutoscaler { metadata, spec, status } = hpa;
-        let spec = spec.unwrap_or_default();
         let scaled = &spec.scale_target_ref;
         let target = TargetKey::new(scaled.api_version.as_deref().unwrap_or_default(), &scaled.kind, &scaled.name);
         let owner = owner(&metadata);
@@ -190,14 +164,6 @@ pub(crate) type Named = TargetId;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_target_is_known_by_group_kind_and_name_whatever_the_version() {
-        let target = ScaleTargetRef { name: "orders".into(), ..ScaleTargetRef::default() };
-        assert_eq!(TargetKey::of(&target), TargetKey::new("apps/v1beta1", "Deployment", "orders"));
-        assert_ne!(TargetKey::of(&target), TargetKey::new("v1", "Deployment", "orders"));
-        assert_ne!(TargetKey::of(&target), TargetKey::new("apps/v1", "StatefulSet", "orders"));
-    }
 
     #[test]
     fn no_more_pods_are_ready_than_exist() {

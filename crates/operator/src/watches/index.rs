@@ -4,10 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use tidegate_crds::admission::{TargetKey, hpa_name};
 use tidegate_crds::{ScaledObject, ScalingPolicy};
 use tidegate_engine::TargetId;
 
-use super::brief::{HpaBrief, KnownObject, Named, TargetKey, WorkloadBrief};
+use super::brief::{HpaBrief, KnownObject, Named, WorkloadBrief};
 use crate::status::Status;
 
 /// The index. Cheap to clone; clones share.
@@ -48,16 +49,6 @@ fn take<K: std::hash::Hash + Eq, V: Ord>(map: &mut HashMap<K, BTreeSet<V>>, key:
 
 fn workload_key(namespace: &str, target: &TargetKey) -> WorkloadKey {
     (namespace.into(), target.clone())
-}
-
-/// The name of a ScaledObject's HorizontalPodAutoscaler: as given, or KEDA's default.
-#[must_use]
-pub fn hpa_name(object: &ScaledObject) -> String {
-    let config = object.spec.advanced.as_ref().and_then(|advanced| advanced.horizontal_pod_autoscaler_config.as_ref());
-    match config.and_then(|config| config.name.as_deref()).filter(|name| !name.is_empty()) {
-        Some(name) => name.to_owned(),
-        None => format!("keda-hpa-{}", object.metadata.name.as_deref().unwrap_or_default()),
-    }
 }
 
 impl Index {
@@ -152,7 +143,7 @@ impl Index {
     /// Takes a ScaledObject; gives back what was known of it.
     pub(crate) fn put_object(&self, known: KnownObject) -> Option<KnownObject> {
         let id = id_of(&known.object);
-        let (target, hpa) = (TargetKey::of(&known.object.spec.scale_target_ref), hpa_name(&known.object));
+        let (target, hpa) = (TargetKey::from(&known.object.spec.scale_target_ref), hpa_name(&known.object));
         let mut inner = self.write();
         let before = inner.objects.insert(id.clone(), known);
         if let Some(before) = &before {
@@ -232,7 +223,7 @@ impl Index {
 
 impl Inner {
     fn unlink(&mut self, id: &TargetId, object: &ScaledObject) {
-        let target = workload_key(id.namespace(), &TargetKey::of(&object.spec.scale_target_ref));
+        let target = workload_key(id.namespace(), &TargetKey::from(&object.spec.scale_target_ref));
         take(&mut self.by_target, &target, id);
         take(&mut self.by_hpa, &Named::new(id.namespace(), &hpa_name(object)), id);
     }

@@ -15,10 +15,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::serde::de::DeserializeOwned;
 use kube::core::{ApiResource, DynamicObject, PartialObjectMeta};
 use kube::{Api, Client, Resource};
+use tidegate_crds::admission::TargetKey;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
-use super::brief::{TargetKey, WorkloadBrief};
+use super::brief::WorkloadBrief;
 use super::feed::{Step, follow};
 use super::index::Index;
 use super::{Change, Tasks};
@@ -74,11 +75,11 @@ impl Workloads {
                 changes: self.changes.clone(),
                 waiting: Arc::clone(&waiting),
             };
-            let (client, namespace) = (self.client.clone(), namespace.as_deref());
+            let client = self.client.clone();
             match (resource.group.as_str(), resource.kind.as_str()) {
-                ("apps", "Deployment") => tasks.spawn(watch.typed::<Deployment>(typed_api(client, namespace))),
-                ("apps", "StatefulSet") => tasks.spawn(watch.typed::<StatefulSet>(typed_api(client, namespace))),
-                _ => tasks.spawn(watch.by_scale(client, namespace)),
+                ("apps", "Deployment") => tasks.spawn(watch.typed::<Deployment>(typed_api(client, namespace.as_deref()))),
+                ("apps", "StatefulSet") => tasks.spawn(watch.typed::<StatefulSet>(typed_api(client, namespace.as_deref()))),
+                _ => tasks.spawn(watch.by_scale(client, namespace.clone())),
             }
         }
         begun.insert(resource.clone(), ready.clone());
@@ -207,7 +208,7 @@ impl KindWatch {
     }
 
     fn key(&self, name: &str) -> TargetKey {
-        TargetKey { group: self.resource.group.as_str().into(), kind: self.resource.kind.as_str().into(), name: name.into() }
+        TargetKey { group: self.resource.group.clone(), kind: self.resource.kind.clone(), name: name.to_owned() }
     }
 
     async fn typed<K>(self, api: Api<K>)
@@ -258,7 +259,8 @@ impl KindWatch {
     }
 
     /// A kind of which only `/scale` is known.
-    async fn by_scale(self, client: Client, namespace: Option<&str>) {
+    async fn by_scale(self, client: Client, namespace: Option<String>) {
+        let namespace = namespace.as_deref();
         let api: Api<PartialObjectMeta<DynamicObject>> = match namespace {
             Some(namespace) => Api::namespaced_with(client.clone(), namespace, &self.resource),
             None => Api::all_with(client.clone(), &self.resource),
@@ -290,9 +292,9 @@ impl KindWatch {
         let ids = self.index.ids();
         let here = ids.iter().filter(|id| namespace.is_none_or(|namespace| id.namespace() == namespace));
         let named = here.filter_map(|id| {
-            let key = TargetKey::of(&self.index.scaled_object(id)?.spec.scale_target_ref);
-            let ours = *key.group == *self.resource.group && *key.kind == *self.resource.kind;
-            ours.then(|| (id.namespace().to_owned(), key.name.to_string()))
+            let key = TargetKey::from(&self.index.scaled_object(id)?.spec.scale_target_ref);
+            let ours = key.group == self.resource.group && key.kind == self.resource.kind;
+            ours.then(|| (id.namespace().to_owned(), key.name))
         });
         named.collect()
     }
@@ -309,7 +311,7 @@ impl KindWatch {
             Step::Gone(name) => self.gone(name.namespace(), &self.key(name.name())),
             Step::Complete => self.complete(),
         };
-        follow_metadata(api, take).await;
+        follow(api, None, take).await;
     }
 
     async fn look(&self, client: &Client, namespace: String, name: String) {
@@ -324,11 +326,4 @@ impl KindWatch {
             Err(error) => tracing::warn!(kind = self.resource.kind, %namespace, name, %error, "cannot look at /scale"),
         }
     }
-}
-
-async fn follow_metadata(
-    api: Api<PartialObjectMeta<DynamicObject>>,
-    take: impl FnMut(Step<PartialObjectMeta<DynamicObject>>) + Send,
-) {
-    follow(api, None, take).await;
 }

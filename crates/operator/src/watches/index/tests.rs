@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use tidegate_crds::{Advanced, HpaConfig, ScaleTargetRef};
 
 use super::*;
@@ -54,7 +56,6 @@ fn hpas_are_found_by_target_and_by_owner() {
         spec: None,
         scaling: None,
     };
-    use std::collections::BTreeMap;
     let orders = TargetId::new("shop", "orders");
     assert!(index.put_hpa("shop", hpa(Some("orders"))).is_none());
     assert_eq!(index.hpas_owned_by(&orders).len(), 1);

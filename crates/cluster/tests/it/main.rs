@@ -1,0 +1,3 @@
+//! A real cluster on this machine, from outside.
+
+mod control_plane;
