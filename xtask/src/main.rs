@@ -5,6 +5,7 @@
 
 mod ci;
 mod cluster;
+mod conformance;
 mod deny;
 mod go;
 mod run;
@@ -27,6 +28,7 @@ USAGE: cargo xtask CHORE
   keda setup   only build KEDA
   test [ARGS]  setup, then every test of the workspace (ARGS go to cargo test)
   tidy         the repository's own rules: edges between crates, lengths, heads of files, links
+  conformance  docs/conformance.md and docs/users-pains.md, of the rows that tests name
   deny         cargo-deny's bans, licenses and sources (installs cargo-deny under target/tools when it is missing)
   ci           what the continuous integration runs: fmt, tidy, clippy, test, deny
   bench        every bench, with its peer where there is one
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         "keda" => cluster::keda(rest),
         "test" => ci::test(rest),
         "tidy" => tidy::tidy(),
+        "conformance" => conformance::write(),
         "deny" => deny::deny(),
         "ci" => ci::ci(),
         "bench" => ci::bench(),

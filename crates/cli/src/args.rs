@@ -1,18 +1,24 @@
 //! The command line, as clap sees it. One file a command under `args/`.
 
+mod crds;
 mod decide;
 mod kafka;
 mod lab;
 mod lag;
+mod operator;
 mod scalers;
 mod up;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use crds::{CrdFormat, CrdsArgs};
 pub(crate) use decide::{DecideArgs, ExplainArgs};
 pub(crate) use kafka::{KafkaArgs, Sasl};
 pub(crate) use lab::{ConsumeArgs, Executor, OnFailure, ProduceArgs};
 pub(crate) use lag::LagArgs;
+#[cfg(test)]
+pub(crate) use operator::IGNORED_FLAGS;
+pub(crate) use operator::OperatorArgs;
 pub(crate) use scalers::{ScalersArgs, ScalersCommand};
 pub(crate) use up::{LogsArgs, UpArgs, ValidateArgs};
 
@@ -46,6 +52,8 @@ Examples:
 pub(crate) enum Command {
     /// Run a folder of manifests on this machine: processes as pods, scaled on events
     Up(UpArgs),
+    /// Scale the workloads of a Kubernetes cluster, in the place of KEDA
+    Operator(Box<OperatorArgs>),
     /// One decision from a case file, for what-if questions and golden tests
     Decide(DecideArgs),
     /// Why a decision was made, in sentences
@@ -54,6 +62,8 @@ pub(crate) enum Command {
     Lag(LagArgs),
     /// Check manifests and say everything that is wrong with them
     Validate(ValidateArgs),
+    /// The CustomResourceDefinitions, for `kubectl apply`
+    Crds(CrdsArgs),
     /// The triggers that can be served, with their parameters
     Scalers(ScalersArgs),
     /// Produce records at a given rate, in k6's words

@@ -2,12 +2,14 @@
 
 mod completions;
 mod consume;
+mod crds;
 mod decide;
 mod explain;
 mod kafka;
 mod lag;
 mod logs;
 mod man;
+mod operator;
 mod produce;
 mod scalers;
 mod up;
@@ -32,7 +34,10 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Failure::Input.into() } else { ExitCode::SUCCESS };
         }
     };
-    live::log(cli.verbose);
+    // The operator has flags of its own for what it logs.
+    if !matches!(cli.command, Command::Operator(_)) {
+        live::log(cli.verbose);
+    }
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => {
@@ -46,10 +51,12 @@ fn dispatch(command: Command) -> Done {
     match command {
         Command::Completions { shell } => completions::run(shell),
         Command::Man { out } => man::run(out.as_deref()),
+        Command::Crds(args) => crds::run(&args),
         Command::Scalers(args) => scalers::run(&args.command),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
         Command::Up(args) => up::run(args),
+        Command::Operator(args) => operator::run(&args),
         Command::Lag(args) => lag::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Decide(args) => decide::run(&args),

@@ -143,10 +143,11 @@ fn targets(object: &Located<&ScaledObject>, problems: &mut Vec<Problem>) -> Opti
             namespace: object.value.metadata.namespace.clone().unwrap_or_default(),
             scaled_object: object.value.metadata.name.clone().unwrap_or_default(),
             metadata: trigger.metadata.clone(),
-            metric_type: match trigger.metric_type {
-                Some(tidegate_crds::TriggerMetricType::Value) => MetricType::Value,
-                _ => MetricType::AverageValue,
-            },
+            metric_type: trigger.metric_type.map(|metric_type| match metric_type {
+                tidegate_crds::TriggerMetricType::AverageValue => MetricType::AverageValue,
+                tidegate_crds::TriggerMetricType::Value => MetricType::Value,
+                tidegate_crds::TriggerMetricType::Utilization => MetricType::Utilization,
+            }),
             formula_in_use,
             ..TriggerInput::default()
         };
@@ -156,11 +157,13 @@ fn targets(object: &Located<&ScaledObject>, problems: &mut Vec<Problem>) -> Opti
         }
         match checked.spec {
             Ok(spec) => targets.push(TriggerTarget {
+                index,
                 metric: spec.metric.into(),
                 kind: trigger.kind.as_str().into(),
                 target: spec.target,
                 activation: spec.activation,
                 source: spec.source,
+                time_limit: spec.time_limit,
             }),
             Err(found) => problems.extend(
                 found.into_iter().map(|found| object.source.error(&field(index, &found.parameter), found.message)),

@@ -40,3 +40,27 @@ pub(crate) fn log(verbose: u8) {
     let colour = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).try_init();
 }
+
+/// Logs as an operator does: to standard error, at a level or by a filter, as text or as JSON.
+///
+/// # Errors
+/// A level or filter that is not understood.
+pub(crate) fn log_as_asked(level: &str, json: bool) -> Result<(), String> {
+    // What zap calls a level beyond debug is a number; there is nothing beyond debug here.
+    let level = if level.parse::<u8>().is_ok() { "debug" } else { level };
+    let filter = match std::env::var("TIDEGATE_LOG") {
+        Ok(filter) => filter,
+        Err(_) if matches!(level, "error" | "warn" | "info" | "debug" | "trace") => {
+            format!(
+                "{level},rdkafka=warn,hyper=warn,h2=warn,tower=warn,rustls=warn,kube_client=warn,kube_runtime=error"
+            )
+        }
+        Err(_) => level.to_owned(),
+    };
+    let filter = EnvFilter::try_new(&filter).map_err(|error| {
+        format!("--zap-log-level: found {level:?}, expected error, info, debug or a filter: {error}")
+    })?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    let _ = if json { logs.json().flatten_event(true).try_init() } else { logs.try_init() };
+    Ok(())
+}

@@ -5,6 +5,7 @@ mod commands;
 mod decide;
 mod exit;
 mod live;
+mod operator;
 mod output;
 mod progress;
 

@@ -2,6 +2,7 @@
 
 use tidegate_engine::{Compat, Pause};
 
+use crate::admission::{Refusal, reason};
 use crate::nearest::{nearest, suggestion};
 use crate::object::Located;
 use crate::path;
@@ -49,6 +50,13 @@ pub(crate) fn read(object: &Located<&ScaledObject>, problems: &mut Vec<Problem>)
         scale_out: flag(object, PAUSED_SCALE_OUT, problems),
     };
     Annotations { pause, force_activation: flag(object, FORCE_ACTIVATION, problems), compat: compat(object, problems) }
+}
+
+/// What is wrong with the annotations.
+pub(crate) fn check(object: &Located<&ScaledObject>, found: &mut Vec<Refusal>) {
+    let mut problems = Vec::new();
+    read(object, &mut problems);
+    found.extend(problems.into_iter().map(|problem| Refusal { reason: reason::ANNOTATIONS, problem }));
 }
 
 fn get<'a>(object: &Located<&'a ScaledObject>, name: &str) -> Option<&'a str> {

@@ -68,8 +68,9 @@ pub fn trigger_sources(
             };
             let mut reader =
                 Reader { namespace, source, configs, deployment: deployment.as_ref(), problems: &mut problems };
+            reader.refuse_providers(spec);
             sources.auth = reader.parameters(spec);
-            sources.pod_identity = reader.pod_identity(spec);
+            sources.pod_identity = pod_identity(spec);
         }
         None => {
             let field = format!("spec.triggers[{trigger}].authenticationRef.name");
@@ -151,7 +152,6 @@ impl Reader<'_> {
     /// The parameters, in KEDA's order: what comes later replaces what came before.
     fn parameters(&mut self, spec: &TriggerAuthenticationSpec) -> BTreeMap<String, SecretText> {
         let mut found = BTreeMap::new();
-        self.refuse_providers(spec);
         for (index, variable) in spec.env.iter().enumerate() {
             let Some(deployment) = self.deployment else { continue };
             // A container's own problems have been told already where it is the trigger's.
@@ -234,9 +234,28 @@ impl Reader<'_> {
             self.problems.push(self.source.error(&format!("spec.{name}"), message));
         }
     }
+}
 
-    fn pod_identity(&self, spec: &TriggerAuthenticationSpec) -> Option<&'static str> {
-        let provider = spec.pod_identity.as_ref()?.provider;
-        (provider != PodIdentityProvider::None).then(|| provider.as_str())
-    }
+/// `podIdentity.provider`, where one other than `none` is asked for.
+#[must_use]
+pub fn pod_identity(spec: &TriggerAuthenticationSpec) -> Option<&'static str> {
+    let provider = spec.pod_identity.as_ref()?.provider;
+    (provider != PodIdentityProvider::None).then(|| provider.as_str())
+}
+
+/// The parameters that `env`, `configMapTargetRef` and `secretTargetRef` of an authentication object give, with what is
+/// wrong. `namespace` is where its Secrets and ConfigMaps are, `deployment` has the containers for `env`. The other
+/// providers are the caller's.
+#[must_use]
+pub fn authentication_parameters(
+    authentication: &Located<&TriggerAuthenticationSpec>,
+    namespace: &str,
+    deployment: Option<&Located<&Deployment>>,
+    configs: &Configs,
+) -> (BTreeMap<String, SecretText>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let source = &authentication.source;
+    let found =
+        Reader { namespace, source, configs, deployment, problems: &mut problems }.parameters(authentication.value);
+    (found, problems)
 }

@@ -24,6 +24,10 @@ pub struct Configs {
     secrets: HashMap<(String, String), BTreeMap<String, SecretText>>,
     config_maps: HashMap<(String, String), BTreeMap<String, SecretText>>,
     everywhere: HashMap<String, BTreeMap<String, SecretText>>,
+    /// Objects that may exist and could not be read, with the reason.
+    withheld: HashMap<(ConfigKind, String, String), String>,
+    /// Whether only what is referenced was put in here, so that names which are not here may exist all the same.
+    partial: bool,
 }
 
 impl Default for Configs {
@@ -33,6 +37,8 @@ impl Default for Configs {
             secrets: HashMap::new(),
             config_maps: HashMap::new(),
             everywhere: HashMap::new(),
+            withheld: HashMap::new(),
+            partial: false,
         }
     }
 }
@@ -57,6 +63,37 @@ impl Configs {
         configs
     }
 
+    /// For a driver that fetches what is referenced and nothing else. Names are not suggested then: which others there are
+    /// is not known.
+    #[must_use]
+    pub fn partial(cluster_namespace: &str) -> Self {
+        Configs { cluster_namespace: cluster_namespace.to_owned(), partial: true, ..Configs::default() }
+    }
+
+    /// Adds one object's keys and values.
+    pub fn insert(&mut self, kind: ConfigKind, namespace: &str, name: &str, data: BTreeMap<String, SecretText>) {
+        let map = match kind {
+            ConfigKind::Secret => &mut self.secrets,
+            ConfigKind::ConfigMap => &mut self.config_maps,
+        };
+        map.insert((namespace.to_owned(), name.to_owned()), data);
+    }
+
+    /// Notes that an object could not be read, and why; whoever needs it is told so.
+    pub fn withhold(&mut self, kind: ConfigKind, namespace: &str, name: &str, reason: impl Into<String>) {
+        self.withheld.insert((kind, namespace.to_owned(), name.to_owned()), reason.into());
+    }
+
+    /// Why an object could not be read.
+    pub(crate) fn withheld(&self, kind: ConfigKind, namespace: &str, name: &str) -> Option<&str> {
+        self.withheld.get(&(kind, namespace.to_owned(), name.to_owned())).map(String::as_str)
+    }
+
+    /// Whether objects that are not in here may exist.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.partial
+    }
+
     /// Adds a ConfigMap that exists in every namespace; one of the same name in a manifest goes before it.
     pub fn provide<K: Into<String>, V: Into<String>>(&mut self, name: &str, data: impl IntoIterator<Item = (K, V)>) {
         let data = data.into_iter().map(|(key, value)| (key.into(), SecretText::new(value))).collect();
@@ -73,6 +110,17 @@ impl Configs {
     #[must_use]
     pub fn config_map(&self, namespace: &str, name: &str) -> Option<&BTreeMap<String, SecretText>> {
         self.config_maps.get(&(namespace.to_owned(), name.to_owned())).or_else(|| self.everywhere.get(name))
+    }
+
+    /// One object's keys and values.
+    ///
+    /// # Errors
+    /// That it is missing, or why it could not be read.
+    pub fn find(&self, kind: ConfigKind, namespace: &str, name: &str) -> Result<&BTreeMap<String, SecretText>, String> {
+        self.get(kind, namespace, name).ok_or_else(|| match self.withheld(kind, namespace, name) {
+            Some(why) => format!("the {} {namespace}/{name} cannot be read: {why}", kind.name()),
+            None => format!("there is no {} named {name:?} in namespace {namespace:?}", kind.name()),
+        })
     }
 
     /// One of the two kinds.
@@ -97,14 +145,18 @@ impl Configs {
 }
 
 /// Which of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConfigKind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConfigKind {
+    /// A Secret.
     Secret,
+    /// A ConfigMap.
     ConfigMap,
 }
 
 impl ConfigKind {
-    pub(crate) fn name(self) -> &'static str {
+    /// As written in `kind`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             ConfigKind::Secret => "Secret",
             ConfigKind::ConfigMap => "ConfigMap",
@@ -112,7 +164,9 @@ impl ConfigKind {
     }
 }
 
-fn secret_data(secret: &Secret) -> BTreeMap<String, SecretText> {
+/// A Secret's keys and values. Values that are not UTF-8 are left out.
+#[must_use]
+pub fn secret_data(secret: &Secret) -> BTreeMap<String, SecretText> {
     let encoded = secret.data.iter().flatten().filter_map(|(key, value)| {
         let text = std::str::from_utf8(&value.0).ok()?;
         Some((key.clone(), SecretText::new(text)))
@@ -121,6 +175,8 @@ fn secret_data(secret: &Secret) -> BTreeMap<String, SecretText> {
     encoded.chain(plain).collect()
 }
 
-fn config_map_data(map: &ConfigMap) -> BTreeMap<String, SecretText> {
+/// A ConfigMap's keys and values, those of `binaryData` not among them.
+#[must_use]
+pub fn config_map_data(map: &ConfigMap) -> BTreeMap<String, SecretText> {
     map.data.iter().flatten().map(|(key, value)| (key.clone(), SecretText::new(value.as_str()))).collect()
 }

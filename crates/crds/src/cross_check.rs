@@ -1,6 +1,5 @@
 //! What can only be seen by looking at all objects together.
 
-mod authentications;
 mod deployments;
 mod targets;
 
@@ -9,6 +8,7 @@ use std::sync::Arc;
 
 use tidegate_engine::{MetricTarget, Mode};
 
+use crate::admission::check_authentication;
 use crate::authentication::trigger_sources;
 use crate::configs::{BROKER_ADDRESS_KEY, BROKER_CONFIG_MAP, Configs};
 use crate::nearest::suggestion;
@@ -45,16 +45,37 @@ pub fn cross_check(objects: &[Located<Object>]) -> Vec<Problem> {
                     check_scaling_policy(objects, &scaling_policy, &mut problems);
                 }
             }
-            Object::TriggerAuthentication(found) => authentications::check(&found.spec, &object.source, &mut problems),
+            Object::TriggerAuthentication(found) => {
+                problems.extend(check_authentication(&found.spec, false, &object.source).into_problems());
+            }
             Object::ClusterTriggerAuthentication(found) => {
-                authentications::check(&found.spec, &object.source, &mut problems);
+                problems.extend(check_authentication(&found.spec, true, &object.source).into_problems());
             }
             _ => {}
         }
     }
     targets::shared(objects, &mut problems);
+    let wrong: HashSet<(Option<String>, String)> =
+        problems.iter().filter(|problem| problem.is_error()).map(|p| (p.object.clone(), p.field.clone())).collect();
     let mut seen = HashSet::new();
-    problems.retain(|problem| seen.insert(problem.to_string()));
+    // A warning beside an error of the same field would only repeat it.
+    problems.retain(|problem| {
+        let repeats = !problem.is_error() && wrong.contains(&(problem.object.clone(), problem.field.clone()));
+        !repeats && seen.insert(problem.to_string())
+    });
+    problems
+}
+
+/// [`cross_check`] of objects some of which have errors of their own: `broken` are those, as far as they were understood,
+/// and `known` is what was said of them. What only follows from a field that is wrong by itself is not said.
+#[must_use]
+pub fn cross_check_all(objects: &[Located<Object>], broken: &[Located<Object>], known: &[Problem]) -> Vec<Problem> {
+    if broken.is_empty() {
+        return cross_check(objects);
+    }
+    let all: Vec<Located<Object>> = objects.iter().chain(broken).cloned().collect();
+    let mut problems = cross_check(&all);
+    problems.retain(|problem| !known.iter().any(|known| known.is_error() && known.concerns(problem)));
     problems
 }
 
@@ -93,11 +114,13 @@ fn check_scaled_object(
         }
     }
     let stand_in = |index: usize| TriggerTarget {
+        index,
         metric: format!("s{index}").into(),
         kind: Arc::from(object.value.spec.triggers.get(index).map_or("", |trigger| trigger.kind.as_str())),
         target: MetricTarget::AverageValue(1.0),
         activation: 0.0,
         source: 0,
+        time_limit: None,
     };
     let stand_ins: Vec<TriggerTarget> = (0..triggers).map(stand_in).collect();
     let scaling_policy = find_scaling_policy(objects, object);

@@ -197,6 +197,12 @@ pub(crate) fn missing_object(
     configs: &Configs,
 ) -> Problem {
     let kind_name = kind.name();
+    if let Some(reason) = configs.withheld(kind, namespace, name) {
+        return source.error(field, format!("the {kind_name} {namespace}/{name} cannot be read: {reason}"));
+    }
+    if configs.is_partial() {
+        return source.error(field, format!("there is no {kind_name} named {name:?} in namespace {namespace:?}"));
+    }
     let known = configs.names(kind, namespace);
     let advice = match known.is_empty() {
         true => "there is none at all".to_owned(),

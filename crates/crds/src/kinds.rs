@@ -7,6 +7,9 @@ pub(crate) enum Known {
     ScalingPolicy,
     TriggerAuthentication,
     ClusterTriggerAuthentication,
+    ScaledJob,
+    CloudEventSource,
+    ClusterCloudEventSource,
     Deployment,
     Secret,
     ConfigMap,
@@ -14,11 +17,14 @@ pub(crate) enum Known {
 }
 
 impl Known {
-    const ALL: [Known; 8] = [
+    const ALL: [Known; 11] = [
         Known::ScaledObject,
         Known::ScalingPolicy,
         Known::TriggerAuthentication,
         Known::ClusterTriggerAuthentication,
+        Known::ScaledJob,
+        Known::CloudEventSource,
+        Known::ClusterCloudEventSource,
         Known::Deployment,
         Known::Secret,
         Known::ConfigMap,
@@ -31,6 +37,9 @@ impl Known {
             Known::ScalingPolicy => "ScalingPolicy",
             Known::TriggerAuthentication => "TriggerAuthentication",
             Known::ClusterTriggerAuthentication => "ClusterTriggerAuthentication",
+            Known::ScaledJob => "ScaledJob",
+            Known::CloudEventSource => "CloudEventSource",
+            Known::ClusterCloudEventSource => "ClusterCloudEventSource",
             Known::Deployment => "Deployment",
             Known::Secret => "Secret",
             Known::ConfigMap => "ConfigMap",
@@ -40,12 +49,35 @@ impl Known {
 
     pub(crate) fn api_version(self) -> &'static str {
         match self {
-            Known::ScaledObject | Known::TriggerAuthentication | Known::ClusterTriggerAuthentication => {
-                "keda.sh/v1alpha1"
-            }
+            Known::ScaledObject
+            | Known::ScaledJob
+            | Known::TriggerAuthentication
+            | Known::ClusterTriggerAuthentication => "keda.sh/v1alpha1",
+            Known::CloudEventSource | Known::ClusterCloudEventSource => "eventing.keda.sh/v1alpha1",
             Known::ScalingPolicy | Known::Scenario => "tidegate.dev/v1alpha1",
             Known::Deployment => "apps/v1",
             Known::Secret | Known::ConfigMap => "v1",
+        }
+    }
+
+    /// Whether its objects belong to no namespace.
+    pub(crate) fn is_cluster_wide(self) -> bool {
+        matches!(self, Known::ClusterTriggerAuthentication | Known::ClusterCloudEventSource)
+    }
+
+    /// Whether it is one of Kubernetes' own, whose schemas come with Kubernetes.
+    pub(crate) fn is_kubernetes(self) -> bool {
+        matches!(self, Known::Deployment | Known::Secret | Known::ConfigMap)
+    }
+
+    /// Why a kind that is checked is not used further; `None` for one that is.
+    pub(crate) fn not_served(self) -> Option<&'static str> {
+        match self {
+            Known::ScaledJob => Some("ScaledJobs are not served yet, so this is ignored"),
+            Known::CloudEventSource | Known::ClusterCloudEventSource => {
+                Some("CloudEvents are not sent yet, so this is ignored")
+            }
+            _ => None,
         }
     }
 
@@ -58,8 +90,6 @@ impl Known {
 pub(crate) const IGNORED: &[&str] = &[
     "APIService",
     "CertificateSigningRequest",
-    "CloudEventSource",
-    "ClusterCloudEventSource",
     "ClusterRole",
     "ClusterRoleBinding",
     "ControllerRevision",
@@ -97,7 +127,6 @@ pub(crate) const IGNORED: &[&str] = &[
     "Role",
     "RoleBinding",
     "RuntimeClass",
-    "ScaledJob",
     "Service",
     "ServiceAccount",
     "ServiceMonitor",

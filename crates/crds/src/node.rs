@@ -101,6 +101,26 @@ impl Node {
         matches!(self.kind, NodeKind::Scalar { scalar: Scalar::Null, .. })
     }
 
+    /// A value that was written nowhere: its line and column are 0.
+    #[must_use]
+    pub fn from_json(value: &Value) -> Node {
+        let scalar = |text: String, scalar| NodeKind::Scalar { text, scalar };
+        let kind = match value {
+            Value::Null => scalar(String::new(), Scalar::Null),
+            Value::Bool(value) => scalar(value.to_string(), Scalar::Bool(*value)),
+            Value::Number(number) => scalar(number.to_string(), Scalar::Number(number.clone())),
+            Value::String(text) => scalar(text.clone(), Scalar::Text),
+            Value::Array(items) => NodeKind::Sequence(items.iter().map(Node::from_json).collect()),
+            Value::Object(entries) => NodeKind::Mapping(
+                entries
+                    .iter()
+                    .map(|(key, value)| (Key { text: key.clone(), line: 0, column: 0 }, Node::from_json(value)))
+                    .collect(),
+            ),
+        };
+        Node { line: 0, column: 0, kind }
+    }
+
     /// The same value without places.
     #[must_use]
     pub fn to_json(&self) -> Value {

@@ -6,11 +6,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::cloud_event_source::{CloudEventSource, ClusterCloudEventSource};
 use crate::kinds::{self, IGNORED, Known};
 use crate::nearest::suggestion;
 use crate::node::Node;
 use crate::object::{Located, Object, Scenario, Source};
 use crate::problem::{Problem, Severity, has_errors};
+use crate::resource::Manifest;
+use crate::scaled_job::ScaledJob;
 use crate::scaled_object::ScaledObject;
 use crate::scaling_policy::ScalingPolicy;
 use crate::schema::{self, Checker, Rules};
@@ -21,6 +24,8 @@ use crate::yaml::{self, TextProblem};
 pub struct Parsed {
     /// The objects that can be used, in order.
     pub objects: Vec<Located<Object>>,
+    /// Objects with errors, as far as they could be understood: for further checks only.
+    pub broken: Vec<Located<Object>>,
     /// Everything wrong or suspicious, in order.
     pub problems: Vec<Problem>,
 }
@@ -33,7 +38,7 @@ pub fn parse(file: &str, text: &str) -> Parsed {
     let file: Arc<str> = file.into();
     let (nodes, faults) = yaml::documents(text);
     let mut parsed =
-        Parsed { objects: Vec::new(), problems: faults.into_iter().map(|fault| of_text(&file, fault)).collect() };
+        Parsed { problems: faults.into_iter().map(|fault| of_text(&file, fault)).collect(), ..Parsed::default() };
     for node in nodes {
         document(&file, Arc::new(node), &mut parsed);
     }
@@ -86,7 +91,7 @@ fn object(file: &Arc<str>, root: Arc<Node>, parsed: &mut Parsed) {
     let Some(version) = text_field(&root, "apiVersion", "as keda.sh/v1alpha1", &plain, parsed) else { return };
     let metadata = root.get("metadata");
     let part = |name| metadata.and_then(|metadata| metadata.get(name)).and_then(Node::as_str);
-    let cluster_wide = kind == "ClusterTriggerAuthentication";
+    let cluster_wide = Known::named(&kind).is_some_and(Known::is_cluster_wide);
     let name = part("name").unwrap_or("(no name)");
     let title = match (cluster_wide, part("namespace").unwrap_or("default")) {
         (true, _) => format!("{kind} {name}"),
@@ -108,10 +113,31 @@ fn object(file: &Arc<str>, root: Arc<Node>, parsed: &mut Parsed) {
     let mut problems = Vec::new();
     let value = read(known, &root, &source, &mut problems);
     check_name(&root, &source, &mut problems);
-    if let (Some(value), false) = (value, has_errors(&problems)) {
-        parsed.objects.push(Located { value, source });
+    if let Some(value) = value {
+        let into = if has_errors(&problems) { &mut parsed.broken } else { &mut parsed.objects };
+        into.push(Located { value, source });
     }
     parsed.problems.extend(problems);
+}
+
+/// An object of one of our kinds from the API server. With errors it is as far as it could be understood.
+pub(crate) fn of_api_server<T: Manifest>(
+    known: Known,
+    root: &Arc<Node>,
+    problems: &mut Vec<Problem>,
+) -> Option<Located<T>> {
+    let part = |name| root.get("metadata").and_then(|metadata| metadata.get(name)).and_then(Node::as_str);
+    let name = part("name").or_else(|| part("generateName")).unwrap_or("(no name)");
+    let title = match part("namespace") {
+        Some(namespace) if !known.is_cluster_wide() => format!("{} {namespace}/{name}", known.name()),
+        _ => format!("{} {name}", known.name()),
+    };
+    let mut source = Source { file: "".into(), object: title.into(), root: Some(Arc::clone(root)) };
+    let value = checked(known, root, &source, problems, true)?;
+    // There are no places to be found in it, and it would take more memory than the object.
+    source.root = None;
+    let value = *typed(value, &source, problems)?;
+    Some(Located { value, source })
 }
 
 fn text_field(root: &Node, name: &str, example: &str, source: &Source, parsed: &mut Parsed) -> Option<String> {
@@ -132,7 +158,6 @@ fn other_kind(root: &Node, kind: &str, source: &Source, parsed: &mut Parsed) {
         return;
     }
     let why = match kind {
-        "ScaledJob" => "ScaledJobs are not served yet, so this is ignored",
         "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" | "CronJob" | "Pod" => {
             "only a Deployment's pods are run on one machine, so this is ignored"
         }
@@ -151,7 +176,10 @@ fn read(known: Known, root: &Node, source: &Source, problems: &mut Vec<Problem>)
     if known == Known::Scenario {
         return scenario(root, source, problems);
     }
-    let value = checked(known, root, source, problems)?;
+    let value = checked(known, root, source, problems, false)?;
+    if let Some(why) = known.not_served() {
+        problems.push(source.warning("kind", why));
+    }
     Some(match known {
         Known::ScaledObject => Object::ScaledObject(typed(value, source, problems)?),
         Known::ScalingPolicy => Object::ScalingPolicy(typed(value, source, problems)?),
@@ -160,32 +188,46 @@ fn read(known: Known, root: &Node, source: &Source, problems: &mut Vec<Problem>)
         Known::Deployment => Object::Deployment(typed(value, source, problems)?),
         Known::Secret => Object::Secret(typed(value, source, problems)?),
         Known::ConfigMap => Object::ConfigMap(typed(value, source, problems)?),
+        Known::ScaledJob => ignored(known, *typed::<ScaledJob>(value, source, problems)?),
+        Known::CloudEventSource => ignored(known, *typed::<CloudEventSource>(value, source, problems)?),
+        Known::ClusterCloudEventSource => ignored(known, *typed::<ClusterCloudEventSource>(value, source, problems)?),
         Known::Scenario => return None,
     })
 }
 
-/// The value of a kind after its schema's check, with the default namespace; `None` after an error.
-fn checked(known: Known, root: &Node, source: &Source, problems: &mut Vec<Problem>) -> Option<Value> {
-    let ours = !matches!(known, Known::Deployment | Known::Secret | Known::ConfigMap);
+fn ignored<T: Manifest>(known: Known, mut object: T) -> Object {
+    Object::Ignored { kind: known.name().to_owned(), metadata: Box::new(std::mem::take(object.metadata_mut())) }
+}
+
+/// The value of a kind after its schema's check, with the default namespace. After an error, what fits the schema.
+fn checked(
+    known: Known,
+    root: &Node,
+    source: &Source,
+    problems: &mut Vec<Problem>,
+    from_api_server: bool,
+) -> Option<Value> {
     let rules = Rules {
         secret: known == Known::Secret,
-        lenient_trigger_metadata: known == Known::ScaledObject,
-        suggest_places: ours,
+        lenient_trigger_metadata: matches!(known, Known::ScaledObject | Known::ScaledJob),
+        suggest_places: !known.is_kubernetes(),
+        unknown_is_warning: from_api_server,
     };
     let schema = schema::of(known);
     let mut checker = Checker { root: schema, source, rules, problems: Vec::new() };
     let value = checker.check(schema, root, "");
-    let failed = has_errors(&checker.problems);
     problems.append(&mut checker.problems);
-    let mut value = value.filter(|_| !failed)?;
-    set_namespace(&mut value, known, source, problems);
+    let mut value = value?;
+    if !from_api_server {
+        set_namespace(&mut value, known, source, problems);
+    }
     Some(value)
 }
 
 /// Gives a namespaced object without a namespace the one named `default`.
 fn set_namespace(value: &mut Value, known: Known, source: &Source, problems: &mut Vec<Problem>) {
     let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    if known == Known::ClusterTriggerAuthentication {
+    if known.is_cluster_wide() {
         if metadata.remove("namespace").is_some() {
             problems.push(source.warning("metadata.namespace", "the kind has no namespace; this is ignored"));
         }
@@ -242,7 +284,10 @@ fn typed<T: DeserializeOwned>(value: Value, source: &Source, problems: &mut Vec<
     match serde_json::from_value(value) {
         Ok(object) => Some(Box::new(object)),
         Err(error) => {
-            problems.push(source.error("", format!("cannot be read: {error}")));
+            // The cause is known already where the schema found a fault.
+            if !has_errors(problems) {
+                problems.push(source.error("", format!("cannot be read: {error}")));
+            }
             None
         }
     }

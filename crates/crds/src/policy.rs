@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_engine::{
-    FailurePolicy, Fallback, FallbackBehavior, Formula, FormulaPolicy, MetricTarget, Mode, Policy, Timestamp,
+    Behavior, FailurePolicy, Fallback, FallbackBehavior, Formula, FormulaPolicy, MetricTarget, Mode, Policy, Timestamp,
     TriggerPolicy,
 };
 
+use crate::admission::{Refusal, reason};
 use crate::annotations;
 use crate::behavior;
 use crate::nearest::suggestion;
@@ -33,6 +34,8 @@ const SHORTEST_POLLING: Duration = Duration::from_millis(100);
 /// What the catalogue of triggers says of one trigger. Where it comes from is not this crate's concern.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TriggerTarget {
+    /// The trigger's place in `spec.triggers`, from 0. A trigger that gives several metrics has one target for each.
+    pub index: usize,
     /// The external metric's name, as `s0-kafka-orders`.
     pub metric: Arc<str>,
     /// The type's main name, as `kafka`.
@@ -43,9 +46,12 @@ pub struct TriggerTarget {
     pub activation: f64,
     /// Equal for triggers that one request can serve together.
     pub source: u64,
+    /// How long a read may take, where the trigger says so.
+    pub time_limit: Option<Duration>,
 }
 
-/// What the engine needs of `object`, and warnings. `targets` has one entry for each trigger, in order.
+/// What the engine needs of `object`, and warnings. `targets` has at least one entry for each trigger, in the triggers'
+/// order; settings of a trigger hold for all of its metrics.
 /// `default_mode` counts where no ScalingPolicy names one (on one machine: [`Mode::Direct`]).
 ///
 /// `created` is the manifest's `creationTimestamp`; where there is none the driver may set it to when it first saw
@@ -63,20 +69,20 @@ pub fn policy(
     let spec = &object.value.spec;
     let settings = scaling_policy.map(|policy| &policy.value.spec);
     let mode = settings.and_then(|settings| settings.mode).map_or(default_mode, engine_mode);
-    rules::check(object, mode, &mut problems);
+    let mut found = Vec::new();
+    rules::check(object, mode, &mut found);
+    problems.extend(found.into_iter().map(|finding| finding.problem));
     let mut annotations = annotations::read(object, &mut problems);
     for switch in settings.into_iter().flat_map(|settings| &settings.compat) {
         annotations::set(&mut annotations.compat, *switch);
     }
-    if targets.len() != spec.triggers.len() {
-        let message = format!("{} triggers were understood of {}", targets.len(), spec.triggers.len());
-        problems.push(object.source.error("spec.triggers", message));
+    for index in (0..spec.triggers.len()).filter(|index| targets.iter().all(|target| target.index != *index)) {
+        let message = "gives no metric, so there is nothing to scale on";
+        problems.push(object.source.error(&format!("spec.triggers[{index}]"), message));
     }
     let triggers = triggers(object, scaling_policy, targets, &mut problems);
     let formula = formula(object, &mut problems);
-    let config = spec.advanced.as_ref().and_then(|advanced| advanced.horizontal_pod_autoscaler_config.as_ref());
-    let behavior = config.and_then(|config| config.behavior.as_ref());
-    let behavior = behavior.map(|given| behavior::complete(given, &object.source, &mut problems));
+    let behavior = behavior_of(object, &mut problems);
     let min_replicas = spec.min_replica_count.unwrap_or(0);
     let policy = Policy {
         min_replicas,
@@ -97,6 +103,25 @@ pub fn policy(
         compat: annotations.compat,
     };
     if has_errors(&problems) { Err(problems) } else { Ok((policy, problems)) }
+}
+
+/// What is wrong with the formula.
+pub(crate) fn check_formula(object: &Located<&ScaledObject>, found: &mut Vec<Refusal>) {
+    let mut problems = Vec::new();
+    formula(object, &mut problems);
+    found.extend(problems.into_iter().map(|problem| Refusal { reason: reason::FORMULA, problem }));
+}
+
+/// What is wrong with the behaviour.
+pub(crate) fn check_behavior(object: &Located<&ScaledObject>, found: &mut Vec<Refusal>) {
+    let mut problems = Vec::new();
+    behavior_of(object, &mut problems);
+    found.extend(problems.into_iter().map(|problem| Refusal { reason: reason::BEHAVIOR, problem }));
+}
+
+fn behavior_of(object: &Located<&ScaledObject>, problems: &mut Vec<Problem>) -> Option<Behavior> {
+    let config = object.value.spec.advanced.as_ref()?.horizontal_pod_autoscaler_config.as_ref()?;
+    config.behavior.as_ref().map(|given| behavior::complete(given, &object.source, problems))
 }
 
 fn seconds(seconds: u32) -> Duration {
@@ -123,11 +148,11 @@ fn triggers(
 ) -> Vec<TriggerPolicy> {
     let spec = &object.value.spec;
     let interval = seconds(spec.polling_interval.unwrap_or(DEFAULT_POLLING_SECONDS));
-    let mut policies: Vec<TriggerPolicy> = spec
-        .triggers
+    let mut policies: Vec<TriggerPolicy> = targets
         .iter()
-        .zip(targets)
+        .filter_map(|target| spec.triggers.get(target.index).map(|trigger| (trigger, target)))
         .map(|(trigger, target)| TriggerPolicy {
+            index: target.index,
             name: trigger.name.as_deref().filter(|name| !name.is_empty()).map(Arc::from),
             kind: target.kind.clone(),
             metric: target.metric.clone(),
@@ -135,6 +160,7 @@ fn triggers(
             activation: target.activation,
             polling_interval: interval,
             source: target.source,
+            time_limit: target.time_limit,
             on_failure: FailurePolicy::Default,
         })
         .collect();
@@ -142,21 +168,21 @@ fn triggers(
     for (index, setting) in settings.value.spec.triggers.iter().enumerate() {
         let base = format!("spec.triggers[{index}]");
         let chosen = which(object, setting, &base, &settings.source, problems);
-        let Some(policy) = chosen.and_then(|chosen| policies.get_mut(chosen)) else { continue };
-        policy.on_failure = failure_policy(setting.on_failure);
+        let Some(chosen) = chosen else { continue };
         if setting.on_failure == OnFailure::Fallback && spec.fallback.is_none() {
             let message = "the ScaledObject has no spec.fallback to use; add one, or choose another onFailure";
             problems.push(settings.source.error(&format!("{base}.onFailure"), message));
         }
-        if let Some(text) = &setting.polling_interval {
-            match duration(text).filter(|interval| *interval >= SHORTEST_POLLING) {
-                Some(interval) => policy.polling_interval = interval,
-                None => {
-                    let field = format!("{base}.pollingInterval");
-                    let expected = "a duration of at least 100ms, as 5s";
-                    problems.push(settings.source.mismatch(&field, format!("{text:?}"), expected));
-                }
-            }
+        let own = setting.polling_interval.as_deref();
+        let interval = own.and_then(duration).filter(|interval| *interval >= SHORTEST_POLLING);
+        if let (Some(text), None) = (own, interval) {
+            let expected = "a duration of at least 100ms, as 5s";
+            problems.push(settings.source.mismatch(&format!("{base}.pollingInterval"), format!("{text:?}"), expected));
+        }
+        let chosen = targets.iter().map(|target| target.index == chosen);
+        for policy in policies.iter_mut().zip(chosen).filter_map(|(policy, chosen)| chosen.then_some(policy)) {
+            policy.on_failure = failure_policy(setting.on_failure);
+            policy.polling_interval = interval.unwrap_or(policy.polling_interval);
         }
     }
     policies

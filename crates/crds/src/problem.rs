@@ -48,6 +48,15 @@ impl Problem {
         self.severity == Severity::Error
     }
 
+    /// Whether `other` is about the same field of the same object, a part of it, or what it is a part of.
+    #[must_use]
+    pub fn concerns(&self, other: &Problem) -> bool {
+        let holds = |outer: &str, inner: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.object == other.object && (holds(&self.field, &other.field) || holds(&other.field, &self.field))
+    }
+
     /// The problem without its place: `found X, expected Y; message`.
     #[must_use]
     pub fn text(&self) -> String {

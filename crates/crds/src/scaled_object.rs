@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::quantity::IntOrText;
+use crate::status::{ScaledObjectStatus, lenient};
 
 /// A workload and the events that it is scaled on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +19,9 @@ pub struct ScaledObject {
     pub metadata: ObjectMeta,
     /// What is asked for.
     pub spec: ScaledObjectSpec,
+    /// What was found and done; written by the operator.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub status: Option<ScaledObjectStatus>,
 }
 
 /// What a [`ScaledObject`] asks for.

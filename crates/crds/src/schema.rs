@@ -6,18 +6,22 @@
 //! one pass, each with its place.
 
 mod check;
+mod job;
 
 use std::sync::LazyLock;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use crate::cloud_event_source::{CloudEventSource, ClusterCloudEventSource};
 use crate::kinds::Known;
+use crate::scaled_job::ScaledJob;
 use crate::scaled_object::ScaledObject;
 use crate::scaling_policy::ScalingPolicy;
 use crate::trigger_authentication::{ClusterTriggerAuthentication, TriggerAuthentication};
 
 pub(crate) use check::{Checker, Rules};
+pub(crate) use job::{SET_BY_API_SERVER, quantity};
 
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
@@ -48,6 +52,9 @@ pub(crate) fn of(kind: Known) -> &'static Value {
         Known::ScalingPolicy => schema!(ours::<ScalingPolicy>()),
         Known::TriggerAuthentication => schema!(ours::<TriggerAuthentication>()),
         Known::ClusterTriggerAuthentication => schema!(ours::<ClusterTriggerAuthentication>()),
+        Known::ScaledJob => schema!(ours::<ScaledJob>()),
+        Known::CloudEventSource => schema!(ours::<CloudEventSource>()),
+        Known::ClusterCloudEventSource => schema!(ours::<ClusterCloudEventSource>()),
         Known::Deployment => schema!(kubernetes("io.k8s.api.apps.v1.Deployment")),
         Known::Secret => schema!(kubernetes("io.k8s.api.core.v1.Secret")),
         Known::ConfigMap => schema!(kubernetes("io.k8s.api.core.v1.ConfigMap")),
@@ -64,6 +71,16 @@ pub(crate) fn metadata() -> &'static Value {
 /// The reference to the schema of `metadata` within one of ours.
 pub(crate) fn object_meta(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({"$ref": format!("#/$defs/{OBJECT_META}")})
+}
+
+/// A point in time.
+pub(crate) fn date_time(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({"type": "string", "format": "date-time"})
+}
+
+/// `spec` of a Job.
+pub(crate) fn job_spec(_: &mut SchemaGenerator) -> Schema {
+    Schema::try_from(job::JOB_SPEC.clone()).unwrap_or_default()
 }
 
 fn kubernetes(name: &str) -> Value {

@@ -6,6 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::status::{TriggerAuthenticationStatus, lenient};
+
 /// Where the credentials of triggers come from, for one namespace.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -16,6 +18,9 @@ pub struct TriggerAuthentication {
     pub metadata: ObjectMeta,
     /// The providers.
     pub spec: TriggerAuthenticationSpec,
+    /// Who uses it; written by the operator.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub status: Option<TriggerAuthenticationStatus>,
 }
 
 /// The same for the whole cluster.
@@ -28,6 +33,9 @@ pub struct ClusterTriggerAuthentication {
     pub metadata: ObjectMeta,
     /// The providers.
     pub spec: TriggerAuthenticationSpec,
+    /// Who uses it; written by the operator.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub status: Option<TriggerAuthenticationStatus>,
 }
 
 /// The providers of parameters.

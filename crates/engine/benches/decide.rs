@@ -28,6 +28,7 @@ fn policy() -> Policy {
         tolerance: Some(0.05),
     };
     let trigger = |index: u64| TriggerPolicy {
+        index: index as usize,
         name: None,
         kind: "kafka".into(),
         metric: format!("s{index}-kafka-orders").into(),
@@ -35,6 +36,7 @@ fn policy() -> Policy {
         activation: 5.0,
         polling_interval: Duration::from_secs(1),
         source: index,
+        time_limit: None,
         on_failure: FailurePolicy::Default,
     };
     Policy {

@@ -13,7 +13,7 @@ use crate::behavior::SYNC_PERIOD;
 use crate::decide::{Draft, Wait};
 use crate::demand;
 use crate::knowledge::Activity;
-use crate::policy::Mode;
+use crate::policy::{Mode, Policy};
 use crate::reason::{Reason, Rule};
 use crate::time::Timestamp;
 
@@ -28,11 +28,16 @@ pub(crate) enum Executed {
     LeaveToHpa { cooling: Option<Timestamp> },
 }
 
+/// Whether a count is one from which activity wakes: zero, or below the fewest where there is an idle count.
+pub(crate) fn at_rest(policy: &Policy, current: u32) -> bool {
+    current == 0 || (policy.idle_replicas.is_some() && current < policy.min_replicas)
+}
+
 /// Looks at activity and adds the steps that follow from it.
 pub(crate) fn execute(draft: &mut Draft<'_>) -> Executed {
     let policy = draft.situation.policy;
     let current = draft.situation.workload.replicas;
-    let below = current == 0 || (policy.idle_replicas.is_some() && current < policy.min_replicas);
+    let below = at_rest(policy, current);
     match draft.demand.activity {
         Activity::Active if below => activate(draft),
         // As KEDA: below the fewest, without an idle count, is put right whatever is known.

@@ -104,6 +104,7 @@ pub(crate) fn decide(situation: Situation<'_>, judged: &mut Vec<Judged>) -> Verd
         max: policy.max_replicas,
         idle: policy.idle_replicas,
         useful: demand.useful,
+        tolerance: tolerances,
     };
     let mut draft = Draft {
         situation,
@@ -219,6 +220,13 @@ impl Draft<'_> {
     fn metrics(&mut self) -> Option<u32> {
         let Situation { policy, workload, knowledge, .. } = self.situation;
         let current = workload.replicas;
+        let left = self.judged.iter().position(|judged| judged.stance == Stance::LeftToHpa);
+        if let Some(left) = left.filter(|_| self.demand.wanted.is_none_or(|wanted| wanted <= current)) {
+            // It takes the most that any metric asks for, so only a rise is certain.
+            let trigger = knowledge[left].label.clone();
+            self.step(Rule::LeftToHpa, current, Reason::LeftToHpa { trigger });
+            return None;
+        }
         let (Some((raw, source)), Some(wanted)) = (self.demand.raw, self.demand.wanted) else {
             self.verdict.held = true;
             self.step(Rule::MissingMetric, current, Reason::NothingKnown { of: self.demand.metrics });
@@ -377,29 +385,34 @@ impl Draft<'_> {
 
 /// Activity renews the time at which the reading arrived that showed it.
 fn last_active(situation: &Situation<'_>, demand: &Demand, judged: &[Judged]) -> Option<Timestamp> {
-    if demand.activity != Activity::Active {
+    let policy = situation.policy;
+    // What a pause keeps from waking has not been active.
+    let kept_asleep = policy.pause.scale_out && activation::at_rest(policy, situation.workload.replicas);
+    if demand.activity != Activity::Active || kept_asleep {
         return situation.last_active;
     }
     let by_reading = judged.iter().zip(situation.knowledge).filter_map(|(judged, known)| match &known.latest {
+        _ if judged.pushed => known.pushed,
         Latest::Known(_, arrived) if judged.stance == Stance::Fresh && counts(situation, judged) => Some(*arrived),
         _ => None,
     });
     let latest = by_reading.max().unwrap_or(situation.now);
-    let forced = situation.policy.force_activation || judged.iter().any(|j| matches!(j.stance, Stance::Fallback(_)));
+    let stands_in = judged.iter().any(|judged| matches!(judged.stance, Stance::Fallback(_)));
+    let forced = policy.force_activation || policy.only_resources() || stands_in;
     let at = if forced { situation.now } else { latest };
     situation.last_active.max(Some(at))
 }
 
 /// Whether a trigger's own activity is what makes the workload active; with a formula any reading may be.
 fn counts(situation: &Situation<'_>, judged: &Judged) -> bool {
-    situation.policy.formula.is_some() || judged.activity == Activity::Active
+    judged.tells && (situation.policy.formula.is_some() || judged.activity == Activity::Active)
 }
 
 fn stale_at(policy: &Policy, knowledge: &[Knowledge], judged: &[Judged]) -> Option<Timestamp> {
     let triggers = policy.triggers.iter().zip(knowledge).zip(judged);
     let fresh = triggers.filter_map(|((trigger, known), judged)| match &known.latest {
         Latest::Known(reading, _) if judged.stance == Stance::Fresh => {
-            Some(reading.at + knowledge::freshness(trigger.polling_interval) + std::time::Duration::from_millis(1))
+            Some(reading.at + knowledge::freshness(trigger) + std::time::Duration::from_millis(1))
         }
         _ => None,
     });

@@ -44,6 +44,8 @@ pub(crate) struct Demand {
     pub(crate) first_missing: Option<Source>,
     /// Metrics there are, less those ignored.
     pub(crate) metrics: u32,
+    /// Those among them whose activity counts.
+    told: u32,
     pub(crate) activity: Activity,
     /// Active without `force-activation`.
     pub(crate) active_by_itself: bool,
@@ -63,6 +65,7 @@ pub(crate) fn weigh(policy: &Policy, judged: &[Judged], composite: Option<&Compo
         missing: 0,
         first_missing: None,
         metrics: 0,
+        told: 0,
         activity: Activity::Inactive,
         active_by_itself: false,
         telling: None,
@@ -74,25 +77,28 @@ pub(crate) fn weigh(policy: &Policy, judged: &[Judged], composite: Option<&Compo
         if demand.holds.is_none() && trigger.stance == (Stance::Missing { holds: true }) {
             demand.holds = Some(index);
         }
-        if composite.is_none() && trigger.stance != Stance::Ignored {
-            demand.add(Source::Trigger(index), trigger.proposal, trigger.activity);
+        let used = !matches!(trigger.stance, Stance::Ignored | Stance::LeftToHpa);
+        // A formula stands for all triggers but cpu and memory.
+        if used && (composite.is_none() || !trigger.tells) {
+            demand.add(Source::Trigger(index), trigger.proposal, trigger.activity, trigger.tells);
         }
     }
     if let Some(composite) = composite {
-        demand.add(Source::Formula, composite.proposal, composite.activity);
+        demand.add(Source::Formula, composite.proposal, composite.activity, true);
         if composite.fallback {
             demand.useful = None;
         }
     }
     let any_used = judged.iter().any(|trigger| trigger.stance == Stance::Fresh && trigger.proposal.is_some());
     demand.useful = demand.useful.filter(|_| any_used);
-    if demand.metrics == 0 {
+    if demand.told == 0 {
         demand.activity = Activity::Unknown;
     }
     let unread = judged.iter().any(|trigger| trigger.unread);
     if demand.activity == Activity::Unknown && !unread && knowledge::zero_fallback_deactivates(policy) {
         demand.activity = Activity::Inactive;
     }
+    demand.hear(policy, judged);
     demand.active_by_itself = demand.activity == Activity::Active;
     if policy.force_activation && !demand.active_by_itself {
         demand.activity = Activity::Active;
@@ -102,7 +108,19 @@ pub(crate) fn weigh(policy: &Policy, judged: &[Judged], composite: Option<&Compo
 }
 
 impl Demand {
-    fn add(&mut self, source: Source, proposal: Option<Proposal>, activity: Activity) {
+    /// What makes a workload active besides values: a source that pushes, or that there is no event source at all.
+    fn hear(&mut self, policy: &Policy, judged: &[Judged]) {
+        if self.activity == Activity::Active {
+            return;
+        }
+        let pushed = judged.iter().position(|trigger| trigger.pushed);
+        if pushed.is_some() || policy.only_resources() {
+            self.activity = Activity::Active;
+            self.telling = pushed.map(Source::Trigger);
+        }
+    }
+
+    fn add(&mut self, source: Source, proposal: Option<Proposal>, activity: Activity, tells: bool) {
         self.metrics += 1;
         match proposal {
             Some(proposal) => {
@@ -116,6 +134,10 @@ impl Demand {
                 self.first_missing = self.first_missing.or(Some(source));
             }
         }
+        if !tells {
+            return;
+        }
+        self.told += 1;
         let tells_more = match (self.activity, activity) {
             (Activity::Active, _) | (_, Activity::Inactive) => false,
             (Activity::Inactive, _) | (_, Activity::Active) => true,
@@ -131,7 +153,7 @@ impl Demand {
     fn bound(&mut self, trigger: &Judged) {
         let limit = match trigger.stance {
             Stance::Fresh => trigger.proposal.map(|proposal| proposal.useful),
-            Stance::Fallback(_) => Some(None),
+            Stance::Fallback(_) | Stance::LeftToHpa => Some(None),
             Stance::Ignored | Stance::Missing { .. } => None,
         };
         match limit {
@@ -150,12 +172,19 @@ pub(crate) fn compose(
     workload: &Workload,
     tolerances: Tolerances,
 ) -> Composite {
-    let stand_in = |replicas: u32| Composite {
-        value: Some(hpa::fallback_value(formula.target, replicas, workload)),
-        error: None,
-        fallback: true,
-        activity: knowledge::fallback_activity(policy, replicas),
-        proposal: Some(hpa::propose_fallback(formula.target, replicas, workload, tolerances)),
+    let stand_in = |replicas: u32| {
+        let activity = knowledge::fallback_activity(policy, replicas);
+        if !knowledge::can_be_served(policy, formula.target, workload) {
+            let error = Some(knowledge::NO_READY_POD.into());
+            return Composite { value: None, error, fallback: true, activity, proposal: None };
+        }
+        Composite {
+            value: Some(hpa::fallback_value(formula.target, replicas, workload)),
+            error: None,
+            fallback: true,
+            activity,
+            proposal: Some(hpa::propose_fallback(formula.target, replicas, workload, tolerances)),
+        }
     };
     let unknown = |error: Arc<str>| Composite {
         value: None,
@@ -166,7 +195,7 @@ pub(crate) fn compose(
     };
     // Only named triggers can be meant by a formula.
     let named = || {
-        let triggers = policy.triggers.iter().zip(judged);
+        let triggers = policy.triggers.iter().zip(judged).filter(|(_, judged)| judged.tells);
         triggers.filter_map(|(trigger, judged)| trigger.name.as_deref().map(|name| (name, judged)))
     };
     for (_, judged) in named() {
@@ -260,13 +289,18 @@ pub(crate) fn activated(
     judged: &[Judged],
     composite: Option<&Composite>,
 ) -> Reason {
-    let Some(source) = source else { return Reason::Forced };
+    let Some(source) = source else {
+        let only = policy.only_resources() && !policy.force_activation;
+        return if only { Reason::OnlyResources } else { Reason::Forced };
+    };
     let trigger = label(source, knowledge);
     match source {
         Source::Trigger(index) => match (&knowledge[index].latest, judged[index].stance) {
             (_, Stance::Fallback(replicas)) => {
                 Reason::FallbackWants { trigger, failures: knowledge[index].failures, replicas }
             }
+            _ if judged[index].pushed => Reason::SourceSays { trigger },
+            (Latest::Known(reading, _), _) if reading.active.is_some() => Reason::SourceSays { trigger },
             (Latest::Known(reading, _), _) => Reason::Activated {
                 trigger,
                 value: reading.activation_value.unwrap_or(reading.value),

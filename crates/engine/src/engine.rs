@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::event::{Command, Event, SavedState};
 use crate::knowledge::Judged;
-use crate::plan::Flight;
+use crate::plan::{Due, Flight};
 use crate::policy::{Policy, TargetId};
 use crate::reading::{ReadError, ReadErrorKind, Reading};
 use crate::record::Cause;
 use crate::recorder::Names;
-use crate::schedule::{self, Breaker, Source};
+use crate::schedule::{self, Breaker, Pace, Source};
 use crate::target::{Context, Target};
 use crate::time::{ShiftBack, Timestamp};
 
@@ -38,6 +38,7 @@ pub struct Engine {
     /// Reads to be commanded once everything else of an event is done.
     reads: Vec<Command>,
     names: Names,
+    pace: Pace,
 }
 
 impl Engine {
@@ -63,6 +64,14 @@ impl Engine {
             Event::ReadingArrived { target, trigger, read, outcome } => {
                 if let Some(&place) = self.places.get(&target) {
                     self.take_reading(place, trigger, read, outcome, now, commands);
+                    self.settle(place, now, commands);
+                }
+            }
+            Event::Activated { target, trigger } => self.hear(&target, trigger, now, commands),
+            Event::ReadWanted { target, trigger, by } => {
+                if let Some(&place) = self.places.get(&target) {
+                    self.want(place, trigger, by, now);
+                    self.start_reads(place, now, commands);
                     self.settle(place, now, commands);
                 }
             }
@@ -113,6 +122,7 @@ impl Engine {
         self.told = None;
         self.timers.clear();
         self.sources.values_mut().for_each(|source| source.shift_back(back));
+        self.pace.shift_back(back);
         for place in 0..self.targets.len() {
             self.targets[place].shift_back(back);
             self.wakes[place] = None;
@@ -132,16 +142,17 @@ impl Engine {
         let crowded = self.places.len() > schedule::CROWD;
         if self.places.contains_key(&id) {
             let change = |target: &mut Target, context: &mut Context<'_>| {
-                target.change_policy(policy, crowded, context);
+                target.change_policy(policy, context);
             };
             self.with(&id, now, commands, change);
             if let Some(&place) = self.places.get(&id) {
+                self.pace(place, crowded, now);
                 self.start_reads(place, now, commands);
                 self.settle(place, now, commands);
             }
             return;
         }
-        let target = Target::new(id.clone(), policy, restored, crowded, now);
+        let target = Target::new(id.clone(), policy, restored, now);
         let place = self.free.pop().unwrap_or(self.targets.len());
         if place == self.targets.len() {
             self.targets.push(None);
@@ -149,6 +160,36 @@ impl Engine {
         }
         self.targets[place] = Some(target);
         self.places.insert(id, place);
+        self.pace(place, crowded, now);
+        self.start_reads(place, now, commands);
+        self.settle(place, now, commands);
+    }
+
+    /// Spreads the first reads of a target, where there are many.
+    fn pace(&mut self, place: usize, crowded: bool, now: Timestamp) {
+        let Some(target) = self.targets.get_mut(place).and_then(Option::as_mut).filter(|_| crowded) else { return };
+        for (trigger, plan) in target.policy.triggers.iter().zip(&mut target.plans) {
+            if plan.next.is_some() {
+                plan.pace(self.pace.first_slot(self.sources.entry(trigger.source).or_default(), now));
+            }
+        }
+    }
+
+    fn want(&mut self, place: usize, trigger: usize, by: Timestamp, now: Timestamp) {
+        let target = self.targets.get_mut(place).and_then(Option::as_mut);
+        if let Some(plan) = target.and_then(|target| target.plans.get_mut(trigger)) {
+            plan.want(by, now);
+        }
+    }
+
+    /// A source that pushes says that there is work.
+    fn hear(&mut self, id: &TargetId, trigger: usize, now: Timestamp, commands: &mut Vec<Command>) {
+        let Some(&place) = self.places.get(id) else { return };
+        self.at(place, now, commands, |target, context| target.hear(trigger, context));
+        let target = self.targets.get_mut(place).and_then(Option::as_mut);
+        if let Some(plan) = target.and_then(|target| target.plans.get_mut(trigger)) {
+            plan.want_now(now);
+        }
         self.start_reads(place, now, commands);
         self.settle(place, now, commands);
     }
@@ -268,9 +309,7 @@ impl Engine {
         let policy = target.policy.clone();
         let mut refused = Vec::new();
         for (index, trigger) in policy.triggers.iter().enumerate() {
-            if !target.plans[index].take_slot(trigger, now) {
-                continue;
-            }
+            let Some(due) = target.plans[index].take_slot(trigger, now) else { continue };
             let deadline = target.deadline(index, now);
             let plan = &mut target.plans[index];
             let source = self.sources.get_mut(&trigger.source).and_then(|source| source.breaker.as_mut());
@@ -282,17 +321,19 @@ impl Engine {
                 }
             }
             if let Some(refusal) = refusal {
-                refused.push((index, refusal));
+                if due == Due::Poll {
+                    refused.push((index, refusal));
+                }
                 continue;
             }
             target.reads += 1;
             let read = target.reads;
-            target.plans[index].flight = Some(Flight { read, deadline });
+            target.plans[index].begin(Flight { read, asked: now, deadline });
             self.reads.push(Command::Read { target: target.id.clone(), trigger: index, read, deadline });
         }
         for (index, error) in refused {
             // An interval in which the source is left alone is a failed read like any other.
-            self.learn(place, index, Err(error), now, commands);
+            self.learn(place, index, Err(error), now, (now, commands));
         }
     }
 
@@ -309,27 +350,28 @@ impl Engine {
         let Some(target) = self.targets[place].as_mut() else { return };
         let Some(plan) = target.plans.get_mut(trigger) else { return };
         let Some(flight) = plan.flight.filter(|flight| flight.read == read) else { return };
-        plan.flight = None;
+        plan.end(now);
         let late = now > flight.deadline;
         let outcome = if late { Err(timed_out(target, trigger)) } else { outcome };
         match &outcome {
             Ok(_) => self.source_answers(place, trigger, now),
             Err(error) => self.source_fails(place, trigger, &error.clone(), now),
         }
-        self.learn(place, trigger, outcome, now, commands);
+        self.learn(place, trigger, outcome, flight.asked, (now, commands));
     }
 
+    /// Takes what a source said when it was `asked`, and decides.
     fn learn(
         &mut self,
         place: usize,
         trigger: usize,
         outcome: Result<Reading, ReadError>,
-        now: Timestamp,
-        commands: &mut Vec<Command>,
+        asked: Timestamp,
+        (now, commands): (Timestamp, &mut Vec<Command>),
     ) {
         self.at(place, now, commands, |target, context| {
             let before = target.knowledge[trigger].failures;
-            target.knowledge[trigger].take(outcome, now);
+            target.knowledge[trigger].take(outcome, asked, now);
             if target.knowledge[trigger].failures != before {
                 target.failures_changed();
             }
@@ -376,7 +418,7 @@ impl Engine {
                 let waits = trigger.source == source && target.knowledge[index].failures > 0;
                 let plan = &mut target.plans[index];
                 if waits && (place, index) != answered && plan.flight.is_none() && plan.breaker.is_none() {
-                    plan.next = plan.next.min(now);
+                    plan.next = plan.next.map(|next| next.min(now));
                     self.resumed.insert(place);
                 }
             }
@@ -396,6 +438,6 @@ impl Engine {
 
 fn timed_out(target: &Target, trigger: usize) -> ReadError {
     let label = &target.knowledge[trigger].label;
-    let limit = crate::knowledge::read_timeout(target.policy.triggers[trigger].polling_interval);
+    let limit = crate::knowledge::read_timeout(&target.policy.triggers[trigger]);
     ReadError::new(ReadErrorKind::Timeout, format!("reading {label}: no answer within {} s", limit.as_secs_f64()))
 }

@@ -40,6 +40,24 @@ pub enum Event {
         /// What the source said.
         outcome: Result<Reading, ReadError>,
     },
+    /// A source that pushes says that there is work, between two readings. Until the trigger's next reading it counts
+    /// as active; that reading is asked for at once.
+    Activated {
+        /// Whose.
+        target: TargetId,
+        /// The trigger's index in the policy.
+        trigger: usize,
+    },
+    /// Somebody will soon want to know a trigger's value: it is read not later than `by`, between two polls if none is
+    /// due before. Costs nothing where a read is under way or was made within the last second.
+    ReadWanted {
+        /// Whose.
+        target: TargetId,
+        /// The trigger's index in the policy.
+        trigger: usize,
+        /// By when the read is to be asked for.
+        by: Timestamp,
+    },
     /// The workload's counts, whenever they were looked at or changed.
     WorkloadObserved {
         /// Whose.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::policy::{FailurePolicy, MetricTarget, Mode};
 use crate::reason::Rule;
 use crate::record::{Cause, FormulaRecord, Outcome, ReadingRecord, Record, Step};
-use crate::words::{Count, Number, Span};
+use crate::words::{Count, Number, Span, Usage};
 
 /// One line: what was done and the reason, as "shop/orders: 3 → 5, lag is 96, at 20 a replica that takes 5".
 #[must_use]
@@ -70,7 +70,7 @@ fn write_all(record: &Record, out: &mut String) -> fmt::Result {
     }
     writeln!(out, "\nWhat was read")?;
     for reading in &record.readings {
-        write_reading(reading, record.formula.is_some(), out)?;
+        write_reading(reading, record, out)?;
     }
     if let Some(formula) = &record.formula {
         write_formula(formula, out)?;
@@ -125,6 +125,10 @@ fn cause(record: &Record) -> String {
             Some(reading) => format!("because {} was read", reading.trigger),
             None => "because a trigger was read".into(),
         },
+        Cause::Activated { trigger } => match record.readings.get(*trigger) {
+            Some(reading) => format!("because the source of {} said that there is work", reading.trigger),
+            None => "because a source said that there is work".into(),
+        },
         Cause::PolicyChanged => "because the manifest changed".into(),
         Cause::WorkloadObserved => "because the workload's replicas were seen to change".into(),
         Cause::Timer => "because it was time to look again".into(),
@@ -142,7 +146,11 @@ fn mode(mode: Mode) -> &'static str {
     }
 }
 
-fn write_reading(reading: &ReadingRecord, formula: bool, out: &mut String) -> fmt::Result {
+fn write_reading(reading: &ReadingRecord, record: &Record, out: &mut String) -> fmt::Result {
+    if reading.target.is_resource() {
+        return write_resource(reading, record.mode, out);
+    }
+    let formula = record.formula.is_some();
     write!(out, "  {} ({}, {}): ", reading.trigger, reading.kind, reading.metric)?;
     match reading.value {
         Some(value) if reading.fallback => write!(out, "{} by fallback", Number(value))?,
@@ -159,6 +167,9 @@ fn write_reading(reading: &ReadingRecord, formula: bool, out: &mut String) -> fm
         let active = if reading.active { "active" } else { "not active" };
         write!(out, "; {active} (above {})", Number(reading.activation))?;
     }
+    if reading.pushed {
+        write!(out, "; active, as its source said since")?;
+    }
     if let Some(wanted) = reading.wanted.filter(|_| !formula) {
         write!(out, "; asks for {wanted}")?;
     }
@@ -167,10 +178,7 @@ fn write_reading(reading: &ReadingRecord, formula: bool, out: &mut String) -> fm
     }
     writeln!(out)?;
     match &reading.error {
-        Some(error) => {
-            writeln!(out, "    failed {}: {error}", Times(reading.failures))?;
-            writeln!(out, "    {}", on_failure(reading.on_failure))?;
-        }
+        Some(_) => write_failure(reading, out)?,
         None if reading.value.is_none() => writeln!(out, "    it was not read yet")?,
         None if reading.wanted.is_none() && matches!(reading.target, MetricTarget::Value(_)) && !formula => {
             writeln!(out, "    it is measured by ready pods, and there is no pod at all")?;
@@ -181,6 +189,54 @@ fn write_reading(reading: &ReadingRecord, formula: bool, out: &mut String) -> fm
         writeln!(out, "    {note}")?;
     }
     Ok(())
+}
+
+/// A trigger on what the pods use.
+fn write_resource(reading: &ReadingRecord, mode: Mode, out: &mut String) -> fmt::Result {
+    write!(out, "  {} ({}): ", reading.trigger, reading.kind)?;
+    if mode == Mode::Hpa {
+        return writeln!(out, "the HorizontalPodAutoscaler reads it; against {}", against(reading.target));
+    }
+    match reading.value {
+        Some(value) => write!(out, "{}", Usage(reading.target, value))?,
+        None => write!(out, "not known")?,
+    }
+    if let Some(pods) = &reading.pods {
+        write!(out, " over {}", Count(pods.measured, "pod"))?;
+        if pods.unready > 0 {
+            write!(out, ", {} not ready", pods.unready)?;
+        }
+        if pods.missing > 0 {
+            write!(out, ", {} without a measurement", pods.missing)?;
+        }
+        if let Some(assumed) = &pods.assumed {
+            write!(
+                out,
+                " (with those on the safe side {} over {})",
+                Usage(reading.target, assumed.value),
+                assumed.over
+            )?;
+        }
+    }
+    if let Some(age) = reading.age_ms {
+        write!(out, ", {} old", Span(Duration::from_millis(age)))?;
+    }
+    write!(out, "; against {}", against(reading.target))?;
+    match reading.wanted {
+        Some(wanted) => writeln!(out, "; asks for {wanted}")?,
+        None => writeln!(out)?,
+    }
+    match &reading.error {
+        Some(_) => write_failure(reading, out),
+        None if reading.value.is_none() => writeln!(out, "    it was not read yet"),
+        None => Ok(()),
+    }
+}
+
+fn write_failure(reading: &ReadingRecord, out: &mut String) -> fmt::Result {
+    let Some(error) = &reading.error else { return Ok(()) };
+    writeln!(out, "    failed {}: {error}", Times(reading.failures))?;
+    writeln!(out, "    {}", on_failure(reading.on_failure))
 }
 
 struct Times(u32);
@@ -199,6 +255,8 @@ fn against(target: MetricTarget) -> String {
     match target {
         MetricTarget::AverageValue(amount) => format!("{} a replica", Number(amount)),
         MetricTarget::Value(amount) => format!("{} in all", Number(amount)),
+        MetricTarget::Utilization(_) => format!("{} of what the pods request", Usage(target, target.amount())),
+        MetricTarget::ResourceAverage(_) => format!("{} a pod", Usage(target, target.amount())),
     }
 }
 
@@ -267,6 +325,7 @@ fn rule_name(rule: Rule) -> &'static str {
         Rule::Paused => "a pause",
         Rule::UnknownWorkload => "the unknown workload",
         Rule::RestoreOriginal => "the original count",
+        Rule::LeftToHpa => "the HorizontalPodAutoscaler",
         Rule::None => "nothing",
     }
 }
@@ -301,6 +360,7 @@ fn remedy(record: &Record, binding: &Step) -> String {
         Rule::Paused => "It moves when the annotation autoscaling.keda.sh/paused, paused-replicas, paused-scale-in or paused-scale-out is removed.".into(),
         Rule::UnknownWorkload => "It goes on when the workload's replicas can be seen again.".into(),
         Rule::RestoreOriginal => "Nothing looks after this workload from here on.".into(),
+        Rule::LeftToHpa => "See the HorizontalPodAutoscaler's own conditions and events for what it makes of it.".into(),
         Rule::None => "Nothing stood against it.".into(),
     }
 }

@@ -10,12 +10,7 @@
 use crate::event::Workload;
 use crate::policy::{Compat, MetricTarget, Policy};
 
-/// How far a metric may be off its target without a change, for each direction.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Tolerances {
-    pub(crate) up: f64,
-    pub(crate) down: f64,
-}
+pub(crate) use crate::record::Tolerance as Tolerances;
 
 impl Tolerances {
     pub(crate) fn of(policy: &Policy) -> Self {
@@ -26,7 +21,7 @@ impl Tolerances {
         }
     }
 
-    fn contain(self, ratio: f64) -> bool {
+    pub(crate) fn contain(self, ratio: f64) -> bool {
         1.0 - self.down <= ratio && ratio <= 1.0 + self.up
     }
 }
@@ -93,9 +88,6 @@ fn plain(
     tolerances: Tolerances,
 ) -> Result<Proposal, NoPods> {
     let (ratio, keep, change) = match target {
-        MetricTarget::AverageValue(_) => {
-            (value / (amount * f64::from(workload.current)), workload.current, ceil(value / amount))
-        }
         MetricTarget::Value(_) => {
             let ratio = value / amount;
             if workload.replicas == 0 {
@@ -104,6 +96,8 @@ fn plain(
             }
             (ratio, workload.replicas, ceil(ratio * f64::from(workload.ready)))
         }
+        // Resources are measured by their pods and do not come here.
+        _ => (value / (amount * f64::from(workload.current)), workload.current, ceil(value / amount)),
     };
     let within = tolerances.contain(ratio);
     if !within && matches!(target, MetricTarget::Value(_)) && workload.current == 0 {
@@ -122,8 +116,8 @@ pub(crate) fn propose_fallback(
     tolerances: Tolerances,
 ) -> Proposal {
     let (base, keep) = match target {
-        MetricTarget::AverageValue(_) => (workload.current, workload.current),
         MetricTarget::Value(_) => (workload.ready, workload.replicas),
+        _ => (workload.current, workload.current),
     };
     let ratio = f64::from(replicas) / f64::from(base);
     let within = tolerances.contain(ratio);
@@ -131,13 +125,24 @@ pub(crate) fn propose_fallback(
     Proposal { raw, replicas: raw, ratio, within, useful: None }
 }
 
-/// The metric that stands for a fallback of `replicas`, as KEDA serves it to the HPA.
+/// The metric that stands for a fallback of `replicas`, as KEDA serves it to the HPA. Cut off and not rounded: a
+/// thousandth too much would be a replica too much.
 pub(crate) fn fallback_value(target: MetricTarget, replicas: u32, workload: &Workload) -> f64 {
-    let whole = target.amount() * f64::from(replicas);
+    let whole = carried_target(target).amount() * f64::from(replicas);
     match target {
-        MetricTarget::Value(_) if workload.ready > 0 => whole / f64::from(workload.ready),
-        _ => whole,
+        MetricTarget::Value(_) if workload.ready > 0 => cut_off(whole / f64::from(workload.ready)),
+        _ => cut_off(whole),
     }
+}
+
+/// Without what is finer than a thousandth; what is off by a float's last digits only is whole already.
+fn cut_off(number: f64) -> f64 {
+    let thousandths = number * 1000.0;
+    if !(1.0..9e15).contains(&thousandths) {
+        return number;
+    }
+    let near = (thousandths - thousandths.round()).abs() < 1e-6;
+    (if near { thousandths.round() } else { thousandths.floor() }) / 1000.0
 }
 
 /// A number as the external metrics API carries it; a target too small for that as it is.
@@ -151,6 +156,7 @@ pub(crate) fn carried_target(target: MetricTarget) -> MetricTarget {
     match target {
         MetricTarget::AverageValue(amount) => MetricTarget::AverageValue(carried(amount)),
         MetricTarget::Value(amount) => MetricTarget::Value(carried(amount)),
+        MetricTarget::Utilization(_) | MetricTarget::ResourceAverage(_) => target,
     }
 }
 

@@ -24,6 +24,7 @@ mod reading;
 mod reason;
 mod record;
 mod recorder;
+mod resource;
 mod schedule;
 mod stabilization;
 mod target;
@@ -44,6 +45,8 @@ pub use policy::{
 };
 pub use reading::{Figures, PartitionFigures, ReadError, ReadErrorKind, Reading};
 pub use record::{
-    Cause, FORMAT, FormulaRecord, Limits, NextChange, Outcome, ReadingRecord, Reason, Record, Rule, Step,
+    Assumed, Cause, FORMAT, FormulaRecord, Limits, NextChange, Outcome, PodsRecord, ReadingRecord, Reason, Record,
+    Rule, Step, Tolerance,
 };
+pub use resource::{CPU_INITIALIZATION, INITIAL_READINESS_DELAY, PodFacts, PodState, PodUsage, Resource};
 pub use time::Timestamp;

@@ -28,10 +28,10 @@ pub struct Case {
 /// Decides once, with all readings known at the same instant, by the same code as [`Engine`](crate::Engine).
 #[must_use]
 pub fn decide(case: &Case, now: Timestamp) -> Record {
-    let mut target = Target::new(case.target.clone(), case.policy.clone(), Some(case.history.clone()), false, now);
+    let mut target = Target::new(case.target.clone(), case.policy.clone(), Some(case.history.clone()), now);
     for (known, outcome) in target.knowledge.iter_mut().zip(&case.readings) {
         if let Some(outcome) = outcome {
-            known.take(outcome.clone(), now);
+            known.take(outcome.clone(), now, now);
         }
     }
     target.observed = match &case.workload {

@@ -2,53 +2,139 @@
 
 use std::time::Duration;
 
-use crate::policy::TriggerPolicy;
+use crate::policy::{Policy, TriggerPolicy};
 use crate::schedule::{self, Breaker};
 use crate::time::{ShiftBack, Timestamp};
+
+/// A read that is wanted between two polls is not made so soon before a poll, or after another read: what there is by
+/// then is fresh enough.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A read under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flight {
     pub(crate) read: u64,
+    pub(crate) asked: Timestamp,
     /// An answer after this is a time-out.
     pub(crate) deadline: Timestamp,
+}
+
+/// Why a read is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// It is one of the interval's.
+    Poll,
+    /// Somebody wants it between two polls.
+    Extra,
 }
 
 /// The plan of one trigger.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    pub(crate) next: Timestamp,
+    /// The next poll. `None`: somebody else reads this trigger.
+    pub(crate) next: Option<Timestamp>,
+    /// A read between two polls.
+    wanted: Option<Timestamp>,
+    /// Another read is wanted as soon as the one under way is done, since that began too early.
+    again: bool,
+    /// When it was last asked.
+    asked: Option<Timestamp>,
     pub(crate) flight: Option<Flight>,
     /// Open while this trigger fails by its own fault.
     pub(crate) breaker: Option<Breaker>,
+    /// Its first read was put off, so the second is not to follow close on it.
+    paced: bool,
 }
 
 impl Plan {
-    pub(crate) fn new(trigger: &TriggerPolicy, crowded: bool, now: Timestamp) -> Self {
-        let next = schedule::first_slot(trigger.source, trigger.polling_interval, crowded, now);
-        Plan { next, flight: None, breaker: None }
+    /// Due at once, if it is ours to read.
+    pub(crate) fn new(policy: &Policy, trigger: &TriggerPolicy, now: Timestamp) -> Self {
+        let next = policy.reads(trigger).then_some(now);
+        Plan { next, wanted: None, again: false, asked: None, flight: None, breaker: None, paced: false }
+    }
+
+    /// Puts the first read off to `slot`.
+    pub(crate) fn pace(&mut self, slot: Timestamp) {
+        if let Some(next) = &mut self.next {
+            self.paced = true;
+            *next = slot;
+        }
     }
 
     /// When there is something to do: a read to be made, or one to be given up.
-    pub(crate) fn due(&self) -> Timestamp {
-        self.flight.map_or(self.next, |flight| flight.deadline.min(self.next))
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        let deadline = self.flight.map(|flight| flight.deadline);
+        self.next.into_iter().chain(self.wanted).chain(deadline).min()
     }
 
     /// Takes the slot that is due, if one is, and moves on to the next. A slot is lost while a read is under way.
-    pub(crate) fn take_slot(&mut self, trigger: &TriggerPolicy, now: Timestamp) -> bool {
-        if now < self.next {
-            return false;
+    pub(crate) fn take_slot(&mut self, trigger: &TriggerPolicy, now: Timestamp) -> Option<Due> {
+        let poll = self.next.is_some_and(|next| next <= now);
+        let extra = self.wanted.is_some_and(|wanted| wanted <= now);
+        if poll {
+            self.next = Some(self.slot_after(trigger, now));
         }
-        self.next = schedule::next_slot(trigger.source, trigger.polling_interval, now);
-        self.flight.is_none()
+        if extra {
+            self.wanted = None;
+        }
+        if self.flight.is_some() {
+            return None;
+        }
+        match (poll, extra) {
+            (true, _) => Some(Due::Poll),
+            (false, true) => Some(Due::Extra),
+            (false, false) => None,
+        }
+    }
+
+    fn slot_after(&mut self, trigger: &TriggerPolicy, now: Timestamp) -> Timestamp {
+        let next = schedule::next_slot(trigger.source, trigger.polling_interval, now);
+        let close = std::mem::take(&mut self.paced) && next.since(now) < trigger.polling_interval / 2;
+        if close { next + trigger.polling_interval } else { next }
+    }
+
+    /// A read begins.
+    pub(crate) fn begin(&mut self, flight: Flight) {
+        self.asked = Some(flight.asked);
+        self.flight = Some(flight);
+    }
+
+    /// The read under way is over.
+    pub(crate) fn end(&mut self, now: Timestamp) {
+        self.flight = None;
+        if std::mem::take(&mut self.again) {
+            self.wanted = Some(now);
+        }
+    }
+
+    /// Somebody wants a fresh value at `by`.
+    pub(crate) fn want(&mut self, by: Timestamp, now: Timestamp) {
+        let at = by.max(now);
+        let Some(next) = self.next else { return };
+        let polled = next <= at && at.since(next) < FRESH;
+        let read = self.asked.is_some_and(|asked| at.since(asked) < FRESH);
+        if !polled && !read {
+            self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
+        }
+    }
+
+    /// Something happened at the source: a read that began before does not show it.
+    pub(crate) fn want_now(&mut self, now: Timestamp) {
+        match self.flight {
+            Some(_) => self.again = true,
+            None => self.want(now, now),
+        }
     }
 }
 
 impl ShiftBack for Plan {
     fn shift_back(&mut self, by: Duration) {
         self.next.shift_back(by);
+        self.wanted.shift_back(by);
+        self.asked.shift_back(by);
         self.breaker.shift_back(by);
         if let Some(flight) = &mut self.flight {
+            flight.asked.shift_back(by);
             flight.deadline.shift_back(by);
         }
     }

@@ -64,7 +64,7 @@ pub struct Policy {
     pub initial_cooldown: Duration,
     /// When the ScaledObject was made. `None`: long ago.
     pub created: Option<Timestamp>,
-    /// In the manifest's order; a trigger's index is its place here.
+    /// One entry a metric, in the manifest's order. Commands and answers name an entry by its place here.
     pub triggers: Vec<TriggerPolicy>,
     /// `horizontalPodAutoscalerConfig.behavior`, completed with the API server's defaults.
     /// `None`: as a HorizontalPodAutoscaler without one (see [`Behavior`]).
@@ -87,9 +87,25 @@ pub struct Policy {
     pub compat: Compat,
 }
 
+impl Policy {
+    /// Whether we read this trigger. In mode `hpa` the HorizontalPodAutoscaler reads cpu and memory itself.
+    #[must_use]
+    pub fn reads(&self, trigger: &TriggerPolicy) -> bool {
+        self.mode != Mode::Hpa || !trigger.target.is_resource()
+    }
+
+    /// Whether nothing but cpu and memory is measured. Such a workload is always active.
+    pub(crate) fn only_resources(&self) -> bool {
+        !self.triggers.is_empty() && self.triggers.iter().all(|trigger| trigger.target.is_resource())
+    }
+}
+
 /// One trigger, as the engine needs it.
 #[derive(Clone, Debug)]
 pub struct TriggerPolicy {
+    /// Its place in the manifest's `triggers`, for names and messages. Several entries share it where one trigger of
+    /// the manifest has several metrics (an external scaler may say so).
+    pub index: usize,
     /// `triggers[].name`; formulas refer to it.
     pub name: Option<Arc<str>>,
     /// KEDA's type name, as `kafka`.
@@ -105,11 +121,14 @@ pub struct TriggerPolicy {
     /// Equal for triggers that one request can serve together; they are read at the same moment.
     /// Others are spread over the interval by it.
     pub source: u64,
+    /// How long a read may take where that is more than the engine's own limit (the polling interval, but at least 3 and
+    /// at most 10 seconds).
+    pub time_limit: Option<Duration>,
     /// What its failure means for the decision.
     pub on_failure: FailurePolicy,
 }
 
-/// A metric target in the HPA's two forms.
+/// A metric target in the HPA's forms: two for external metrics, two for what the pods themselves use.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "value")]
 pub enum MetricTarget {
@@ -117,6 +136,10 @@ pub enum MetricTarget {
     AverageValue(f64),
     /// Value in all; wanted is ⌈ready × value / target⌉.
     Value(f64),
+    /// Percent of what the pods request of a resource (cpu, memory).
+    Utilization(f64),
+    /// What a pod uses of a resource on average, in cores or bytes.
+    ResourceAverage(f64),
 }
 
 impl MetricTarget {
@@ -124,8 +147,18 @@ impl MetricTarget {
     #[must_use]
     pub fn amount(self) -> f64 {
         match self {
-            MetricTarget::AverageValue(amount) | MetricTarget::Value(amount) => amount,
+            MetricTarget::AverageValue(amount)
+            | MetricTarget::Value(amount)
+            | MetricTarget::Utilization(amount)
+            | MetricTarget::ResourceAverage(amount) => amount,
         }
+    }
+
+    /// Whether it measures what the pods use (cpu, memory) and not an event source. Such a trigger never takes a
+    /// workload to zero or out of it, and no fallback stands in for it.
+    #[must_use]
+    pub fn is_resource(self) -> bool {
+        matches!(self, MetricTarget::Utilization(_) | MetricTarget::ResourceAverage(_))
     }
 }
 

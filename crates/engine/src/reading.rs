@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::resource::PodUsage;
 use crate::time::Timestamp;
 
 /// One answer of a trigger's source. A reading is always knowledge: an error, a time-out, NaN or an empty reply is a
@@ -16,6 +17,12 @@ pub struct Reading {
     pub activation_value: Option<f64>,
     /// How many replicas the source can keep busy (Kafka: partitions). `None`: no such limit, or idle ones are allowed.
     pub parallelism: Option<u32>,
+    /// What the source itself says about activity (external scalers); counts instead of a comparison with the
+    /// activation threshold. `None`: it does not say.
+    pub active: Option<bool>,
+    /// What each pod uses, for a target that [is of a resource](crate::MetricTarget::is_resource); `value` is not
+    /// looked at then. `None` for any other trigger.
+    pub pods: Option<Arc<[PodUsage]>>,
     /// When the source said so.
     pub at: Timestamp,
     /// What else the source knows; shown, not decided on.
@@ -26,7 +33,13 @@ impl Reading {
     /// A reading that is only a number.
     #[must_use]
     pub fn of(value: f64, at: Timestamp) -> Self {
-        Reading { value, activation_value: None, parallelism: None, at, figures: None }
+        Reading { value, activation_value: None, parallelism: None, active: None, pods: None, at, figures: None }
+    }
+
+    /// A reading of what pods use of a resource.
+    #[must_use]
+    pub fn of_pods(pods: impl Into<Arc<[PodUsage]>>, at: Timestamp) -> Self {
+        Reading { pods: Some(pods.into()), ..Reading::of(0.0, at) }
     }
 
     /// Whether it keeps its word: a finite value that is not negative. What activation is judged by may be negative,

@@ -54,6 +54,8 @@ pub enum Rule {
     UnknownWorkload,
     /// The count found at first is put back.
     RestoreOriginal,
+    /// The HorizontalPodAutoscaler reads a metric itself (cpu, memory), so what it makes of it is not known here.
+    LeftToHpa,
     /// Nothing bound it.
     None,
 }
@@ -133,6 +135,18 @@ pub enum Reason {
         value: f64,
         /// It is active above this.
         activation: f64,
+    },
+    /// The source itself says that there is work.
+    SourceSays {
+        /// Its trigger's name.
+        trigger: Arc<str>,
+    },
+    /// Nothing but cpu and memory is measured, so the workload is always active.
+    OnlyResources,
+    /// The HorizontalPodAutoscaler reads this metric itself.
+    LeftToHpa {
+        /// Its trigger's name.
+        trigger: Arc<str>,
     },
     /// `force-activation` counts as activity.
     Forced,

@@ -42,6 +42,9 @@ pub struct Record {
     pub formula: Option<FormulaRecord>,
     /// Whether the workload counts as active.
     pub active: bool,
+    /// When it last was, as far as known; cooldowns count from here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_active: Option<Timestamp>,
     /// Each rule that looked at the number, in order. The first starts from the current count; each starts where the
     /// one before ended; the last ends at `desired_replicas`.
     pub steps: Vec<Step>,
@@ -65,6 +68,11 @@ pub enum Cause {
     /// A trigger's reading or error arrived.
     Reading {
         /// Its index.
+        trigger: usize,
+    },
+    /// A source that pushes says that there is work.
+    Activated {
+        /// The trigger's index.
         trigger: usize,
     },
     /// The manifest was added or changed.
@@ -101,6 +109,9 @@ pub struct ReadingRecord {
     pub activation: f64,
     /// Whether this trigger was active.
     pub active: bool,
+    /// Whether its source said so by itself since the reading.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub pushed: bool,
     /// How many replicas the source can keep busy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parallelism: Option<u32>,
@@ -122,12 +133,48 @@ pub struct ReadingRecord {
     /// Whether `value` stands in by fallback.
     #[serde(default)]
     pub fallback: bool,
+    /// The pods that a resource was measured by.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pods: Option<PodsRecord>,
     /// What this metric alone asks for, no more than its source can keep busy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub wanted: Option<u32>,
     /// Figures of the source beside the value; without the single partitions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub figures: Option<Arc<Figures>>,
+}
+
+/// The pods that a resource was measured by, as the HorizontalPodAutoscaler counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodsRecord {
+    /// Those whose use made the value.
+    pub measured: u32,
+    /// Those left out as not ready yet.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub unready: u32,
+    /// Those whose use is not known.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub missing: u32,
+    /// Where some are unready or missing: the value with an assumption for them that is on the safe side of the value
+    /// without them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub assumed: Option<Assumed>,
+}
+
+/// A resource's value with assumptions for pods that nothing is known of.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Assumed {
+    /// The value.
+    pub value: f64,
+    /// The pods that it is made of.
+    pub over: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A formula's result.
@@ -168,7 +215,7 @@ pub struct Step {
 }
 
 /// The limits in force at a decision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Fewest replicas while active.
@@ -181,6 +228,26 @@ pub struct Limits {
     /// Most replicas the sources can keep busy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub useful: Option<u32>,
+    /// How far a metric may be off its target without a change.
+    #[serde(default)]
+    pub tolerance: Tolerance,
+}
+
+/// How far a metric may be off its target without a change, as a part of the target, for each direction.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tolerance {
+    /// Above it.
+    pub up: f64,
+    /// Below it.
+    pub down: f64,
+}
+
+impl Default for Tolerance {
+    /// The HorizontalPodAutoscaler's: a tenth in each direction.
+    fn default() -> Self {
+        Tolerance { up: 0.1, down: 0.1 }
+    }
 }
 
 /// What was done about a decision.

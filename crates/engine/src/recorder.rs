@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::decide::{Verdict, Wait};
 use crate::event::Workload;
 use crate::hpa;
-use crate::knowledge::{Activity, Judged, Knowledge, Latest, Stance};
+use crate::knowledge::{Activity, Judged, Knowledge, Latest, Stance, Unmeasured};
 use crate::policy::TriggerPolicy;
 use crate::reading::{ReadError, ReadErrorKind};
 use crate::record::{Cause, FORMAT, FormulaRecord, NextChange, Outcome, ReadingRecord, Record, Rule, Step};
@@ -87,6 +87,7 @@ pub(crate) fn full(
         readings,
         formula,
         active: verdict.active,
+        last_active: verdict.last_active,
         steps: std::mem::take(&mut verdict.steps),
         bound_by,
         desired_replicas: verdict.desired,
@@ -101,14 +102,7 @@ pub(crate) fn bare(target: &Target, context: &Context<'_>, cause: Cause, steps: 
     let last = steps.last();
     let workload = if result == Outcome::Held { None } else { target.last_known() };
     let triggers = target.policy.triggers.iter().zip(&target.knowledge);
-    let unused = Judged {
-        stance: Stance::Ignored,
-        value: None,
-        activity: Activity::Unknown,
-        proposal: None,
-        stale: false,
-        unread: false,
-    };
+    let unused = Judged::without(Stance::Ignored);
     Record {
         format: context.names.format.clone(),
         sequence: target.sequence(),
@@ -120,6 +114,7 @@ pub(crate) fn bare(target: &Target, context: &Context<'_>, cause: Cause, steps: 
         readings: triggers.map(|(trigger, known)| reading(trigger, known, &unused, context.now)).collect(),
         formula: None,
         active: false,
+        last_active: target.last_active(),
         bound_by: last.map_or(Rule::None, |step| step.rule),
         desired_replicas: last.map_or(0, |step| step.to),
         steps,
@@ -132,7 +127,8 @@ pub(crate) fn bare(target: &Target, context: &Context<'_>, cause: Cause, steps: 
 fn reading(trigger: &TriggerPolicy, known: &Knowledge, judged: &Judged, now: Timestamp) -> ReadingRecord {
     let (at, parallelism, figures, value) = match &known.latest {
         Latest::Known(reading, _) => {
-            (Some(reading.at), reading.parallelism, reading.figures.clone(), Some(reading.value))
+            let value = Some(reading.value).filter(|_| reading.pods.is_none());
+            (Some(reading.at), reading.parallelism, reading.figures.clone(), value)
         }
         Latest::Unread | Latest::Failed(_) => (None, None, None, None),
     };
@@ -146,6 +142,7 @@ fn reading(trigger: &TriggerPolicy, known: &Knowledge, judged: &Judged, now: Tim
         target: hpa::carried_target(trigger.target),
         activation: trigger.activation,
         active: judged.activity == Activity::Active,
+        pushed: judged.pushed,
         parallelism,
         at,
         age_ms: age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
@@ -153,6 +150,7 @@ fn reading(trigger: &TriggerPolicy, known: &Knowledge, judged: &Judged, now: Tim
         failures: known.failures,
         on_failure: trigger.on_failure,
         fallback: matches!(judged.stance, Stance::Fallback(_)),
+        pods: judged.pods,
         wanted: judged.wanted(),
         figures,
     }
@@ -161,11 +159,19 @@ fn reading(trigger: &TriggerPolicy, known: &Knowledge, judged: &Judged, now: Tim
 /// Why a trigger cannot be used by its reading.
 fn error(known: &Knowledge, judged: &Judged) -> Option<ReadError> {
     match &known.latest {
-        Latest::Failed(error) => Some(error.clone()),
+        Latest::Failed(error) if judged.unmeasured.is_none() => Some(error.clone()),
+        Latest::Failed(error) => {
+            let why = judged.unmeasured.map_or("", Unmeasured::text);
+            Some(ReadError::new(error.kind, format!("{}; {why}", error.message)))
+        }
         Latest::Known(reading, _) if judged.stale => {
             let message = format!("reading {}: the last reading is of {}, too old to be used", known.label, reading.at);
             Some(ReadError::new(ReadErrorKind::Timeout, message))
         }
-        Latest::Known(..) | Latest::Unread => None,
+        Latest::Known(..) => {
+            let why = judged.unmeasured?.text();
+            Some(ReadError::new(ReadErrorKind::Invalid, format!("measuring {}: {why}", known.label)))
+        }
+        Latest::Unread => None,
     }
 }

@@ -4,7 +4,9 @@
 //! - Triggers with equal source and interval are read in the same instant, so that one request can serve them; different
 //!   sources are spread evenly over the interval. Both follow from the source's hash and absolute time alone, so they
 //!   hold across targets and restarts, and nothing is random.
-//! - A new trigger is read at once; where many appear at once, within a second.
+//! - A new trigger is read at once. Where many appear at once (a restart), first reads are spread: no more than
+//!   [`FIRST_RATE`] sources are first asked in a second, each for all of its triggers that are there by then, and the
+//!   second read of a trigger does not follow close on the first.
 //! - A source that keeps failing is asked less and less often, but at least every fifth interval or every minute. The
 //!   intervals in which it is not asked count as failed reads, so `failureThreshold` is counted per polling interval
 //!   however rarely the source is really asked.
@@ -17,8 +19,13 @@ use crate::time::{ShiftBack, Timestamp};
 /// With more targets than this, first reads are spread.
 pub(crate) const CROWD: usize = 20;
 
-/// How far the first reads of a crowd are spread.
-const FIRST_SPREAD: Duration = Duration::from_secs(1);
+/// So many sources are first asked in a second. A thousand distinct sources are known after two seconds, ten thousand
+/// after twenty, which is less than KEDA's default polling interval.
+const FIRST_RATE: u32 = 500;
+
+/// A source is first asked again for new triggers only after so long, so that many who come one by one are asked for
+/// together.
+const FIRST_GATHER: Duration = Duration::from_millis(250);
 
 /// Failed reads in a row after which a source is asked less often.
 const BREAKS_AFTER: u32 = 3;
@@ -59,14 +66,38 @@ fn slot_from(source: u64, interval: Duration, from: Timestamp) -> Timestamp {
     Timestamp::from_millis(from.as_millis().saturating_add(wait))
 }
 
-/// When a trigger is first read.
-pub(crate) fn first_slot(source: u64, interval: Duration, crowded: bool, now: Timestamp) -> Timestamp {
-    if crowded { slot_from(source, interval.min(FIRST_SPREAD), now) } else { now }
+/// Spreads the first reads of a crowd.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    /// When the next source may be first asked.
+    free: Option<Timestamp>,
+}
+
+impl Pace {
+    /// When a new trigger of `source` is first read.
+    pub(crate) fn first_slot(&mut self, source: &mut Source, now: Timestamp) -> Timestamp {
+        if let Some(slot) = source.first.filter(|slot| *slot >= now) {
+            return slot;
+        }
+        let free = self.free.map_or(now, |free| free.max(now));
+        self.free = Some(free + Duration::from_secs(1) / FIRST_RATE);
+        let slot = source.first.map_or(free, |first| free.max(first + FIRST_GATHER));
+        source.first = Some(slot);
+        slot
+    }
+}
+
+impl ShiftBack for Pace {
+    fn shift_back(&mut self, by: Duration) {
+        self.free.shift_back(by);
+    }
 }
 
 /// What is known of a source apart from the triggers that ask it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Source {
+    /// When new triggers of it are first read together.
+    first: Option<Timestamp>,
     /// When it last answered anybody.
     pub(crate) answered: Option<Timestamp>,
     /// Open while it answers nobody.
@@ -139,6 +170,7 @@ impl ShiftBack for Breaker {
 
 impl ShiftBack for Source {
     fn shift_back(&mut self, by: Duration) {
+        self.first.shift_back(by);
         self.answered.shift_back(by);
         self.breaker.shift_back(by);
     }
@@ -200,14 +232,29 @@ mod tests {
     }
 
     #[test]
-    fn the_first_read_comes_at_once_or_within_a_second_in_a_crowd() {
-        assert_eq!(first_slot(7, INTERVAL, false, NOW), NOW);
-        for source in 0..200 {
-            let first = first_slot(source, INTERVAL, true, NOW);
-            assert!(first >= NOW && first < NOW + FIRST_SPREAD);
-            let quick = first_slot(source, Duration::from_millis(100), true, NOW);
-            assert!(quick < NOW + Duration::from_millis(100));
+    fn a_crowd_of_sources_is_first_asked_at_an_even_pace() {
+        let mut pace = Pace::default();
+        let mut by_second = [0_u32; 20];
+        for _ in 0..10_000 {
+            let slot = pace.first_slot(&mut Source::default(), NOW);
+            by_second[usize::try_from(slot.since(NOW).as_secs()).unwrap()] += 1;
         }
+        assert_eq!(by_second, [FIRST_RATE; 20]);
+    }
+
+    #[test]
+    fn one_source_is_first_asked_for_many_triggers_together() {
+        let (mut pace, mut source) = (Pace::default(), Source::default());
+        let mut slots: Vec<Timestamp> = Vec::new();
+        // A thousand triggers of one source come within a second.
+        for millisecond in 0..1000 {
+            let now = NOW + Duration::from_millis(millisecond);
+            let slot = pace.first_slot(&mut source, now);
+            assert!(slot >= now && slot <= now + FIRST_GATHER);
+            slots.push(slot);
+        }
+        slots.dedup();
+        assert!(slots.len() <= 5, "{slots:?}");
     }
 
     fn outage() -> ReadError {

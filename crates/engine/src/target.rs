@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::behavior;
 use crate::event::{Command, SavedState, ScaleEvent, Workload};
+use crate::hpa::Tolerances;
 use crate::knowledge::{Judged, Knowledge, read_timeout};
 use crate::plan::Plan;
 use crate::policy::{Mode, Policy, TargetId};
@@ -96,13 +97,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn new(
-        id: TargetId,
-        policy: Arc<Policy>,
-        restored: Option<SavedState>,
-        crowded: bool,
-        now: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(id: TargetId, policy: Arc<Policy>, restored: Option<SavedState>, now: Timestamp) -> Self {
         let fresh = restored.is_none();
         let saved = restored.unwrap_or_default().not_after(now);
         let mut target = Target {
@@ -129,19 +124,19 @@ impl Target {
             saved_at: None,
             decisions: 0,
         };
-        target.set_triggers(&saved.failures, crowded, now);
+        target.set_triggers(&saved.failures, now);
         target
     }
 
-    fn set_triggers(&mut self, failures: &[u32], crowded: bool, now: Timestamp) {
+    fn set_triggers(&mut self, failures: &[u32], now: Timestamp) {
         let policy = self.policy.clone();
         let failed = |index: usize| failures.get(index).copied().unwrap_or(0);
         self.knowledge = (0..policy.triggers.len()).map(|i| Knowledge::unread(&policy, i, failed(i))).collect();
-        self.plans = policy.triggers.iter().map(|trigger| Plan::new(trigger, crowded, now)).collect();
+        self.plans = policy.triggers.iter().map(|trigger| Plan::new(&policy, trigger, now)).collect();
     }
 
     /// Takes a changed manifest. What was read before belongs to the old one; failures are remembered by metric.
-    pub(crate) fn change_policy(&mut self, policy: Arc<Policy>, crowded: bool, context: &mut Context<'_>) {
+    pub(crate) fn change_policy(&mut self, policy: Arc<Policy>, context: &mut Context<'_>) {
         let before: Vec<(Arc<str>, u32)> = {
             let triggers = self.policy.triggers.iter().zip(&self.knowledge);
             triggers.map(|(trigger, known)| (trigger.metric.clone(), known.failures)).collect()
@@ -153,8 +148,20 @@ impl Target {
             .collect();
         self.policy = policy;
         self.leaving = false;
-        self.set_triggers(&failures, crowded, context.now);
+        self.set_triggers(&failures, context.now);
         self.decide(Cause::PolicyChanged, context);
+    }
+
+    /// A source says by itself that there is work. Said again before the next reading, it only lasts longer.
+    pub(crate) fn hear(&mut self, trigger: usize, context: &mut Context<'_>) {
+        let policy = self.policy.clone();
+        let Some(known) = self.knowledge.get_mut(trigger) else { return };
+        if policy.triggers.get(trigger).is_none_or(|trigger| trigger.target.is_resource()) {
+            return;
+        }
+        if known.pushed.replace(context.now).is_none() {
+            self.decide(Cause::Activated { trigger }, context);
+        }
     }
 
     /// Takes the workload's counts.
@@ -269,7 +276,7 @@ impl Target {
         if self.leaving {
             return change;
         }
-        let plans = self.plans.iter().map(Plan::due);
+        let plans = self.plans.iter().filter_map(Plan::due);
         plans.chain(change).chain(self.decide_at).chain(self.stale_at).min()
     }
 
@@ -427,12 +434,22 @@ impl Target {
 
     pub(crate) fn limits(&self) -> Limits {
         let policy = &self.policy;
-        Limits { min: policy.min_replicas, max: policy.max_replicas, idle: policy.idle_replicas, useful: None }
+        Limits {
+            min: policy.min_replicas,
+            max: policy.max_replicas,
+            idle: policy.idle_replicas,
+            useful: None,
+            tolerance: Tolerances::of(policy),
+        }
+    }
+
+    pub(crate) fn last_active(&self) -> Option<Timestamp> {
+        self.last_active
     }
 
     /// The deadline of a read of this trigger that is asked for now.
     pub(crate) fn deadline(&self, trigger: usize, now: Timestamp) -> Timestamp {
-        now + read_timeout(self.policy.triggers[trigger].polling_interval)
+        now + read_timeout(&self.policy.triggers[trigger])
     }
 }
 

@@ -19,6 +19,23 @@ impl fmt::Display for Number {
     }
 }
 
+/// What pods use, in the unit of its target: percent, cores, or bytes where it is more than any machine has cores.
+pub(crate) struct Usage(pub(crate) MetricTarget, pub(crate) f64);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MEBI: f64 = 1024.0 * 1024.0;
+        match self.0 {
+            MetricTarget::Utilization(_) => write!(out, "{} %", Number(self.1)),
+            MetricTarget::ResourceAverage(_) if self.1 >= 1024.0 * MEBI => {
+                write!(out, "{}Gi", Number(self.1 / MEBI / 1024.0))
+            }
+            MetricTarget::ResourceAverage(_) if self.1 >= MEBI / 10.0 => write!(out, "{}Mi", Number(self.1 / MEBI)),
+            _ => write!(out, "{}", Number(self.1)),
+        }
+    }
+}
+
 /// A span as a person says it: `300ms`, `15s`, `5m`, `1h 30m`.
 pub(crate) struct Span(pub(crate) Duration);
 
@@ -59,9 +76,12 @@ pub(crate) fn reason(reason: &Reason, out: &mut fmt::Formatter<'_>) -> fmt::Resu
         | Reason::FallbackWants { .. }
         | Reason::NothingKnown { .. }
         | Reason::NoScaleInWhileMissing { .. }
+        | Reason::LeftToHpa { .. }
         | Reason::HoldsOnFailure { .. } => demand(reason, out),
         Reason::ActivityUnknown { .. }
         | Reason::Activated { .. }
+        | Reason::SourceSays { .. }
+        | Reason::OnlyResources
         | Reason::Forced
         | Reason::Inactive { .. }
         | Reason::StaysInactive
@@ -83,6 +103,13 @@ fn demand(reason: &Reason, out: &mut fmt::Formatter<'_>) -> fmt::Result {
             Number(*target),
             Count(*ready, "pod")
         ),
+        Reason::Wants { trigger, value, target, ready, wanted } => write!(
+            out,
+            "{trigger} is {} over {}, against {} that takes {wanted}",
+            Usage(*target, *value),
+            Count(*ready, "pod"),
+            Usage(*target, target.amount())
+        ),
         Reason::WithinTolerance { trigger, ratio, low, high } => write!(
             out,
             "{trigger} is at {} of its target, between {} and {} nothing changes",
@@ -101,6 +128,12 @@ fn demand(reason: &Reason, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reason::NoScaleInWhileMissing { trigger, missing } => {
             write!(out, "{trigger} and {} more are not known, so nothing scales in", missing - 1)
         }
+        Reason::LeftToHpa { trigger } => {
+            write!(
+                out,
+                "the HorizontalPodAutoscaler reads {trigger} itself, so it may keep what there is or ask for more"
+            )
+        }
         Reason::HoldsOnFailure { trigger } => write!(out, "{trigger} fails and its policy is to hold"),
         _ => Ok(()),
     }
@@ -113,6 +146,10 @@ fn activity(reason: &Reason, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         Reason::Activated { trigger, value, activation } => {
             write!(out, "{trigger} is active: {} is more than {}", Number(*value), Number(*activation))
+        }
+        Reason::SourceSays { trigger } => write!(out, "the source of {trigger} says that there is work"),
+        Reason::OnlyResources => {
+            out.write_str("nothing but cpu and memory is measured, so the workload is always active")
         }
         Reason::Forced => out.write_str("activation is forced by annotation"),
         Reason::Inactive { last_active: Some(at), cooldown } => {

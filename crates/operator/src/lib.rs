@@ -5,8 +5,37 @@
 //! the engine; nothing in here weighs a number.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod admission;
 mod board;
+mod call;
+mod certificates;
+mod controller;
+mod credentials;
+mod demand;
+pub mod events;
+mod hpa;
+mod jitter;
+mod leadership;
+mod metrics_api;
 mod options;
+mod run;
+mod scale;
+mod serve;
+mod sink;
+mod status;
+mod tell;
+mod watches;
 
+pub use admission::{Admission, AdmissionError, serve as serve_admission};
 pub use board::{Board, BoardValue, Lookup};
+pub use certificates::{CertificateError, Certificates, publish};
+pub use credentials::{AuthenticationKey, Credentials, Given};
+pub use events::Recorder;
+pub use metrics_api::{Demand, MetricsApi, MetricsApiError, NoDemand, serve as serve_metrics_api};
 pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};
+pub use run::{Operator, Running, StartError, start};
+pub use serve::{
+    Condition, Heartbeat, MetricsPage, Readiness, Report, Series, ServeError, Serving, console as serve_console,
+    health as serve_health, metrics as serve_metrics, profiling as serve_profiling,
+};
+pub use watches::{HpaBrief, HpaOwner, HpaScaling, Index, KnownObject, WorkloadBrief};

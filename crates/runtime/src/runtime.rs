@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_engine::{Policy, ReadError, SavedState, TargetId, Workload};
+use tidegate_engine::{Policy, ReadError, SavedState, TargetId, Timestamp, Workload};
 use tidegate_scalers::Scaler;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -55,7 +55,8 @@ impl std::fmt::Debug for Ports {
 /// Bounds of the loop.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Reads at the same time; more wait, and their wait counts towards their deadline.
+    /// Reads of one source at the same time; more wait, and their wait counts towards their deadline. Other sources do
+    /// not wait for them.
     pub concurrent_reads: usize,
     /// Messages that may wait for the loop before whoever sends them has to wait.
     pub inbox: usize,
@@ -131,6 +132,21 @@ impl Handle {
     /// [`Stopped`].
     pub async fn observed(&self, id: TargetId, workload: Result<Workload, ReadError>) -> Result<(), Stopped> {
         self.send(Input::Observed { id, workload }).await
+    }
+
+    /// A source that pushes says that there is work: the trigger counts as active until its next reading, which is
+    /// asked for at once. `trigger` is its place in the policy.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn activated(&self, id: TargetId, trigger: usize) -> Result<(), Stopped> {
+        self.send(Input::Activated { id, trigger }).await
+    }
+
+    /// A fresh value of a trigger will be asked for at `by`: it is read then, unless a poll is due just before. Never
+    /// waits; where the loop is too busy to take it, nothing happens.
+    pub fn want_reading(&self, id: TargetId, trigger: usize, by: Timestamp) {
+        let _ = self.inbox.try_send(Input::Wanted { id, trigger, by });
     }
 
     /// Counters since the start.

@@ -5,14 +5,22 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::wrap::{Faults, ReadObserver};
+use crate::egress::EgressPolicy;
+use crate::ports::{Endpoints, PodCounter, PodUsage};
+use crate::wrap::{Faults, ReadObserver, Telemetry};
 
-/// All shared clients of a process, and what is wrapped around every trigger. Cheap to clone; clones share.
+/// All shared clients of a process, what is wrapped around every trigger, and what triggers need of the place they run
+/// in. Cheap to clone; clones share.
 #[derive(Clone, Default)]
 pub struct Clients {
     shared: Arc<Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
     observer: Option<Arc<dyn ReadObserver>>,
     faults: Option<Arc<dyn Faults>>,
+    egress: Arc<EgressPolicy>,
+    pods: Option<Arc<dyn PodCounter>>,
+    usage: Option<Arc<dyn PodUsage>>,
+    endpoints: Option<Arc<dyn Endpoints>>,
+    telemetry: Telemetry,
 }
 
 impl Clients {
@@ -36,12 +44,68 @@ impl Clients {
         self
     }
 
+    /// Clients that go only where `egress` lets them. They share nothing with those before, whose connections may lead
+    /// elsewhere.
+    #[must_use]
+    pub fn with_egress(mut self, egress: EgressPolicy) -> Self {
+        self.egress = Arc::new(egress);
+        self.shared = Arc::default();
+        self
+    }
+
+    /// The same clients; `kubernetes-workload` triggers connected to the result count pods by `pods`.
+    #[must_use]
+    pub fn with_pods(mut self, pods: Arc<dyn PodCounter>) -> Self {
+        self.pods = Some(pods);
+        self
+    }
+
+    /// The same clients; `cpu` and `memory` triggers connected to the result are read by `usage`.
+    #[must_use]
+    pub fn with_usage(mut self, usage: Arc<dyn PodUsage>) -> Self {
+        self.usage = Some(usage);
+        self
+    }
+
+    /// The same clients; `metrics-api` triggers connected to the result find a Service's endpoints by `endpoints`.
+    #[must_use]
+    pub fn with_endpoints(mut self, endpoints: Arc<dyn Endpoints>) -> Self {
+        self.endpoints = Some(endpoints);
+        self
+    }
+
     pub(crate) fn observer(&self) -> Option<Arc<dyn ReadObserver>> {
         self.observer.clone()
     }
 
     pub(crate) fn faults(&self) -> Option<Arc<dyn Faults>> {
         self.faults.clone()
+    }
+
+    pub(crate) fn egress(&self) -> Arc<EgressPolicy> {
+        Arc::clone(&self.egress)
+    }
+
+    pub(crate) fn pods(&self) -> Option<Arc<dyn PodCounter>> {
+        self.pods.clone()
+    }
+
+    pub(crate) fn usage(&self) -> Option<Arc<dyn PodUsage>> {
+        self.usage.clone()
+    }
+
+    pub(crate) fn endpoints(&self) -> Option<Arc<dyn Endpoints>> {
+        self.endpoints.clone()
+    }
+
+    /// The same clients for one trigger, whose calls are told by its name.
+    pub(crate) fn told_as(&self, telemetry: Telemetry) -> Clients {
+        Clients { telemetry, ..self.clone() }
+    }
+
+    /// Where the trigger that is being connected tells of its calls.
+    pub(crate) fn telemetry(&self) -> Telemetry {
+        self.telemetry.clone()
     }
 
     /// The process's one `T`, made at the first call. Each kind of source keeps its pool in a type of its own, so that

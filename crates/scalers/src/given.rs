@@ -92,12 +92,26 @@ impl<'a> Given<'a> {
             self.problem(parameter, format!("found {target}, expected a target above zero (0.001 at least)"));
             return None;
         }
-        let target = match self.input.metric_type {
-            MetricType::AverageValue => MetricTarget::AverageValue(target),
-            MetricType::Value => MetricTarget::Value(target),
-        };
+        let target = self.target(target)?;
         let metric = format!("s{}-{}", self.input.index, normalized(name));
-        Some(MetricSpec { metric, target, activation, source })
+        Some(MetricSpec { metric, target, activation, source, time_limit: None, resource: None })
+    }
+
+    /// The target of an external metric in the form that `metricType` asks for.
+    pub(crate) fn target(&mut self, target: f64) -> Option<MetricTarget> {
+        match self.input.metric_type {
+            None | Some(MetricType::AverageValue) => Some(MetricTarget::AverageValue(target)),
+            Some(MetricType::Value) => Some(MetricTarget::Value(target)),
+            Some(MetricType::Utilization) => {
+                let kind = &self.input.kind;
+                let message = format!(
+                    "metricType Utilization is for cpu and memory only, and this is a {kind} trigger; use AverageValue or \
+                     Value"
+                );
+                self.problem("", message);
+                None
+            }
+        }
     }
 
     /// One parameter's value. `None` when it could not be had, which is noted.

@@ -3,7 +3,7 @@
 //! that was named and to no other.
 
 pub(crate) mod authentication;
-mod egress;
+mod dial;
 mod fault;
 pub(crate) mod oauth;
 mod request;
@@ -11,15 +11,18 @@ mod single_flight;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
 use tidegate_engine::{ReadError, ReadErrorKind};
 
+use crate::egress::EgressPolicy;
 use crate::kafka::TlsSettings;
+use crate::wrap::Telemetry;
 use single_flight::SingleFlight;
 
+pub(crate) use dial::Resolver;
 pub(crate) use request::{Answer, Request, shown};
 
 /// An idle connection is kept this long. KEDA's default.
@@ -37,14 +40,17 @@ pub(crate) struct Http {
 
 impl Http {
     /// The pool for these settings. Does no I/O.
-    pub(crate) fn pool(&self, tls: TlsSettings) -> Arc<Pool> {
+    pub(crate) fn pool(&self, tls: TlsSettings, egress: &Arc<EgressPolicy>) -> Arc<Pool> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = pools.iter().filter_map(Weak::upgrade).find(|pool| pool.tls == tls) {
+        if let Some(pool) =
+            pools.iter().filter_map(Weak::upgrade).find(|pool| pool.tls == tls && pool.egress == *egress)
+        {
             return pool;
         }
         pools.retain(|pool| pool.strong_count() > 0);
         let pool = Arc::new(Pool {
             tls,
+            egress: Arc::clone(egress),
             client: OnceLock::new(),
             flights: SingleFlight::default(),
             servers: Mutex::default(),
@@ -57,6 +63,7 @@ impl Http {
 /// Connections with the same TLS settings.
 pub(crate) struct Pool {
     tls: TlsSettings,
+    egress: Arc<EgressPolicy>,
     client: OnceLock<Result<reqwest::Client, ReadError>>,
     flights: SingleFlight<Result<Answer, ReadError>>,
     /// Turns for each server.
@@ -66,12 +73,28 @@ pub(crate) struct Pool {
 impl Pool {
     /// Sends a request and reads the answer in whole. Who asks the same at the same time shares the answer.
     pub(crate) async fn send(self: &Arc<Self>, request: Request) -> Result<Answer, ReadError> {
+        self.send_told(request, &Telemetry::default()).await
+    }
+
+    /// The same; `telemetry` is told how it ended, also when who asked gives up waiting.
+    pub(crate) async fn send_told(
+        self: &Arc<Self>,
+        request: Request,
+        telemetry: &Telemetry,
+    ) -> Result<Answer, ReadError> {
+        let call = Call { telemetry, begin: Instant::now(), status: None };
+        let answer = self.shared(request).await;
+        call.ended(&answer);
+        answer
+    }
+
+    async fn shared(self: &Arc<Self>, request: Request) -> Result<Answer, ReadError> {
         let (pool, key) = (Arc::clone(self), request.digest());
         let turns = self.turns(&request);
         let work = async move {
             // The semaphore is never closed. Whoever gives up waiting leaves the queue.
             let _turn = turns.acquire().await;
-            request.run(pool.client()?, pool.tls.client.is_some()).await
+            request.run(pool.client()?, pool.tls.client.is_some(), &pool.egress).await
         };
         self.flights.run(key, work).await
     }
@@ -84,11 +107,30 @@ impl Pool {
 
     /// Made at the first request, since it reads the system's certificates.
     fn client(&self) -> Result<&reqwest::Client, ReadError> {
-        self.client.get_or_init(|| build(&self.tls)).as_ref().map_err(Clone::clone)
+        self.client.get_or_init(|| build(&self.tls, &self.egress)).as_ref().map_err(Clone::clone)
     }
 }
 
-fn build(tls: &TlsSettings) -> Result<reqwest::Client, ReadError> {
+/// A request under way. Told of when it ends; one that is given up has no status.
+struct Call<'a> {
+    telemetry: &'a Telemetry,
+    begin: Instant,
+    status: Option<u16>,
+}
+
+impl Call<'_> {
+    fn ended(mut self, answer: &Result<Answer, ReadError>) {
+        self.status = answer.as_ref().ok().map(|answer| answer.status.as_u16());
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.telemetry.http(self.status, self.begin);
+    }
+}
+
+fn build(tls: &TlsSettings, egress: &Arc<EgressPolicy>) -> Result<reqwest::Client, ReadError> {
     // HTTP/1.1 only: with HTTP/2 the client does not pass on why a server ended a connection, as for want of a client
     // certificate, and its one connection saves little where a server gets no more than a few.
     let config = crate::kafka::tls::config(tls).map_err(|(parameter, message)| {
@@ -97,7 +139,7 @@ fn build(tls: &TlsSettings) -> Result<reqwest::Client, ReadError> {
     })?;
     reqwest::Client::builder()
         .tls_backend_preconfigured(config)
-        .dns_resolver(egress::Resolver)
+        .dns_resolver(Resolver(Arc::clone(egress)))
         // Redirects are followed by hand: where credentials may go depends on the request.
         .redirect(reqwest::redirect::Policy::none())
         .pool_idle_timeout(IDLE)

@@ -26,8 +26,8 @@ pub struct TriggerInput {
     pub auth: BTreeMap<String, Secret>,
     /// `podIdentity.provider`, where one other than `none` is asked for.
     pub pod_identity: Option<String>,
-    /// `triggers[].metricType`.
-    pub metric_type: MetricType,
+    /// `triggers[].metricType`, where it is given.
+    pub metric_type: Option<MetricType>,
     /// Whether `scalingModifiers` replaces the trigger's own target.
     pub formula_in_use: bool,
 }
@@ -51,14 +51,15 @@ impl fmt::Debug for TriggerInput {
     }
 }
 
-/// `metricType` of an external metric.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How a trigger's target is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MetricType {
-    /// Value per replica.
-    #[default]
+    /// Value per replica. Of external metrics also without a `metricType`.
     AverageValue,
-    /// Value in all.
+    /// Value in all. Only of external metrics.
     Value,
+    /// Percent of what pods request. Only of `cpu` and `memory`.
+    Utilization,
 }
 
 /// One thing wrong with, or suspicious about, a trigger's parameters.

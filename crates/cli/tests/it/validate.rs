@@ -134,3 +134,12 @@ fn problems_can_be_read_by_programs() {
     assert_eq!(problems[0]["severity"], "error");
     assert!(problems[0]["line"].as_u64().is_some(), "{problems}");
 }
+
+#[test]
+fn an_object_with_errors_is_still_checked_as_far_as_it_is_understood() {
+    let both = "maxReplicaCount: ten\n  idleReplicaCount: 5";
+    refused("maxReplicaCount: 10", both, &["scaledobject.yaml:7", "maxReplicaCount", "ten"]);
+    refused("maxReplicaCount: 10", both, &["scaledobject.yaml:8", "idleReplicaCount", "5"]);
+    let (_, text) = after("maxReplicaCount: 10", both);
+    assert_eq!(text.lines().filter(|line| line.contains("error") || line.contains("found")).count(), 3, "{text}");
+}

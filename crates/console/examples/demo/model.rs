@@ -142,10 +142,7 @@ impl Model {
             .collect();
         let lag: i64 = partitions.iter().map(|partition| partition.lag).sum();
         Ok(Reading {
-            value: lag as f64,
-            activation_value: None,
             parallelism: u32::try_from(self.partitions.len()).ok(),
-            at: at - Duration::from_millis(4),
             figures: Some(Arc::new(Figures {
                 produced_total: Some(self.partitions.iter().map(|&(end, _)| end).sum()),
                 consumed_total: Some(self.partitions.iter().map(|&(_, done)| done).sum()),
@@ -154,6 +151,7 @@ impl Model {
                 partitions,
                 notes: Vec::new(),
             })),
+            ..Reading::of(lag as f64, at - Duration::from_millis(4))
         })
     }
 
@@ -202,6 +200,7 @@ fn policy(metric: Arc<str>) -> Policy {
         initial_cooldown: Duration::ZERO,
         created: None,
         triggers: vec![TriggerPolicy {
+            index: 0,
             name: None,
             kind: "kafka".into(),
             metric,
@@ -209,6 +208,7 @@ fn policy(metric: Arc<str>) -> Policy {
             activation: 0.0,
             polling_interval: Duration::from_secs(1),
             source: 1,
+            time_limit: None,
             on_failure: FailurePolicy::Default,
         }],
         behavior: Some(behavior),

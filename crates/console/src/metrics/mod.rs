@@ -13,6 +13,14 @@ use crate::store::Store;
 /// The content type of the text format.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+impl Store {
+    /// The page of `/metrics` at `now`, in the text format of Prometheus, for a driver that serves it itself.
+    #[must_use]
+    pub fn metrics(&self, now: Timestamp) -> String {
+        render(self, now)
+    }
+}
+
 /// Everything, at `now`.
 pub(crate) fn render(store: &Store, now: Timestamp) -> String {
     let mut text = text::Text::default();

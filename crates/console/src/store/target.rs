@@ -227,7 +227,9 @@ impl TargetState {
     /// What the workload is meant to take of a metric now: for an average, the target times the replicas.
     pub(crate) fn capacity(&self, target: MetricTarget) -> Option<f64> {
         match target {
-            MetricTarget::Value(value) => Some(value),
+            MetricTarget::Value(value) | MetricTarget::Utilization(value) | MetricTarget::ResourceAverage(value) => {
+                Some(value)
+            }
             MetricTarget::AverageValue(each) => self.tracks.running.last().map(|running| each * f64::from(running)),
         }
     }

@@ -132,11 +132,14 @@ fn capacity<'a>(target: &'a TargetState, which: &str, metric: MetricTarget) -> S
     let label = match metric {
         MetricTarget::AverageValue(each) => format!("target: {each} × replicas"),
         MetricTarget::Value(value) => format!("target: {value}"),
+        MetricTarget::Utilization(percent) => format!("target: {percent} %"),
+        MetricTarget::ResourceAverage(each) => format!("target: {each} a pod"),
     };
     let samples = move |from| {
         let scaled = |sample: Sample| match metric {
             #[allow(clippy::cast_possible_truncation, reason = "documented precision of the series")]
-            MetricTarget::Value(value) => {
+            // What pods use is an average already.
+            MetricTarget::Value(value) | MetricTarget::Utilization(value) | MetricTarget::ResourceAverage(value) => {
                 let value = value as f32;
                 Sample { min: value, max: value, mean: value, ..sample }
             }

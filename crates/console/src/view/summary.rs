@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tidegate_engine::{
-    Limits, MetricTarget, Mode, NextChange, Outcome, ReadError, Rule, TargetId, Timestamp, Workload, headline,
+    Limits, MetricTarget, Mode, NextChange, Outcome, ReadError, Rule, TargetId, Timestamp, Tolerance, Workload,
+    headline,
 };
 
 use crate::info::LoadPoint;
@@ -161,7 +162,8 @@ pub(crate) fn target_view<'a>(state: &'a State, id: &TargetId, now: Timestamp) -
 fn view_of<'a>(id: &'a TargetId, target: &'a TargetState, now: Timestamp) -> TargetView<'a> {
     let latest = target.decisions.latest();
     let info = &target.info;
-    let manifest = Limits { min: info.min, max: info.max, idle: info.idle, useful: None };
+    let manifest =
+        Limits { min: info.min, max: info.max, idle: info.idle, useful: None, tolerance: Tolerance::default() };
     TargetView {
         id,
         namespace: id.namespace(),

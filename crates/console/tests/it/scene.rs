@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidegate_console::{LoadPoint, Store, StoreOptions, TargetInfo, TriggerInfo};
 use tidegate_engine::{
     Cause, FORMAT, FailurePolicy, Figures, Limits, MetricTarget, Mode, Outcome, PartitionFigures, ReadError,
-    ReadErrorKind, Reading, ReadingRecord, Reason, Record, Rule, Step, TargetId, Timestamp, Workload,
+    ReadErrorKind, Reading, ReadingRecord, Reason, Record, Rule, Step, TargetId, Timestamp, Tolerance, Workload,
 };
 
 pub(crate) fn orders() -> TargetId {
@@ -51,10 +51,7 @@ pub(crate) fn reading(lag: u64, produced: u64, at: Timestamp) -> Reading {
         })
         .collect();
     Reading {
-        value: lag as f64,
-        activation_value: None,
         parallelism: Some(4),
-        at,
         figures: Some(Arc::new(Figures {
             produced_total: Some(produced),
             consumed_total: Some(produced - lag),
@@ -63,6 +60,7 @@ pub(crate) fn reading(lag: u64, produced: u64, at: Timestamp) -> Reading {
             partitions,
             notes: vec!["partition 3 has no committed offset; counted from its start".into()],
         })),
+        ..Reading::of(lag as f64, at)
     }
 }
 
@@ -85,6 +83,7 @@ pub(crate) fn record(target: &TargetId, sequence: u64, at: Timestamp, from: u32,
             target: MetricTarget::AverageValue(20.0),
             activation: 0.0,
             active: lag > 0.0,
+            pushed: false,
             parallelism: Some(4),
             at: Some(at),
             age_ms: Some(3),
@@ -92,11 +91,13 @@ pub(crate) fn record(target: &TargetId, sequence: u64, at: Timestamp, from: u32,
             failures: 0,
             on_failure: FailurePolicy::Default,
             fallback: false,
+            pods: None,
             wanted: Some(to),
             figures: None,
         }],
         formula: None,
         active: lag > 0.0,
+        last_active: None,
         steps: vec![Step {
             rule: Rule::Metrics,
             from,
@@ -105,7 +106,7 @@ pub(crate) fn record(target: &TargetId, sequence: u64, at: Timestamp, from: u32,
         }],
         bound_by: Rule::Metrics,
         desired_replicas: to,
-        limits: Limits { min: 0, max: 12, idle: None, useful: Some(4) },
+        limits: Limits { min: 0, max: 12, idle: None, useful: Some(4), tolerance: Tolerance::default() },
         result: if from == to { Outcome::Unchanged } else { Outcome::Scaled },
         next: None,
     })

@@ -9,7 +9,7 @@ use crate::nearest::{nearest, suggestion};
 use crate::node::{Node, NodeKind, Scalar};
 use crate::object::Source;
 use crate::path;
-use crate::problem::Problem;
+use crate::problem::{Problem, Severity};
 
 /// How strictly a kind is taken.
 #[derive(Clone, Copy, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Rules {
     pub(crate) lenient_trigger_metadata: bool,
     /// An unknown field that exists elsewhere in the schema is told its place.
     pub(crate) suggest_places: bool,
+    /// An unknown field is only warned about.
+    pub(crate) unknown_is_warning: bool,
 }
 
 /// Checks one object.
@@ -35,6 +37,10 @@ const ALWAYS_KNOWN: [&str; 3] = ["apiVersion", "kind", "status"];
 impl<'a> Checker<'a> {
     /// The value to deserialise. What does not fit is left out and noted in `problems`.
     pub(crate) fn check(&mut self, schema: &'a Value, node: &Node, path: &str) -> Option<Value> {
+        // What was reported of an object is nobody's to get right in a manifest.
+        if path == "status" {
+            return Some(node.to_json());
+        }
         let quantity = names_quantity(schema);
         let schema = self.resolve(schema);
         if schema.get("x-kubernetes-int-or-string").is_some() {
@@ -64,7 +70,10 @@ impl<'a> Checker<'a> {
     }
 
     /// Follows references and takes the part of `T or null` that is not null.
-    fn resolve(&self, mut schema: &'a Value) -> &'a Value {
+    fn resolve<'s>(&self, mut schema: &'s Value) -> &'s Value
+    where
+        'a: 's,
+    {
         for _ in 0..8 {
             if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
                 let name = name.trim_start_matches("#/$defs/");
@@ -108,6 +117,11 @@ impl<'a> Checker<'a> {
                 let expected = self.expectation(properties.get(name));
                 self.problems.push(self.source.mismatch(&field, "nothing", expected));
             }
+            // The object is not used then, but what else is wrong with it can still be found out.
+            if !object.contains_key(name) {
+                let stand_in = properties.get(name).map(|schema| self.stand_in(schema, 0)).unwrap_or_default();
+                object.insert(name.to_owned(), stand_in);
+            }
         }
         Some(Value::Object(object))
     }
@@ -125,7 +139,8 @@ impl<'a> Checker<'a> {
             _ => suggestion(name, &known),
         };
         let message = if advice.is_empty() { "unknown field".to_owned() } else { format!("unknown field; {advice}") };
-        self.problems.push(self.source.error(field, message));
+        let severity = if self.rules.unknown_is_warning { Severity::Warning } else { Severity::Error };
+        self.problems.push(self.source.problem(severity, field, message));
     }
 
     /// The paths in the whole schema that end in `name` and can hold a value of this shape.
@@ -156,6 +171,29 @@ impl<'a> Checker<'a> {
         places
     }
 
+    /// The least that a schema lets through, for what is missing or wrong.
+    fn stand_in(&self, schema: &Value, depth: usize) -> Value {
+        let schema = self.resolve(schema);
+        if let Some(word) = allowed(schema).and_then(|words| words.first().copied()) {
+            return word.into();
+        }
+        match type_of(schema) {
+            Some("object") if depth < 8 => {
+                let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+                let fields = required.filter_map(Value::as_str).map(|name| {
+                    let schema = schema.get("properties").and_then(|properties| properties.get(name));
+                    (name.to_owned(), schema.map(|schema| self.stand_in(schema, depth + 1)).unwrap_or_default())
+                });
+                Value::Object(fields.collect())
+            }
+            Some("array") => Value::Array(Vec::new()),
+            Some("string") => "".into(),
+            Some("integer" | "number") => bounds(schema).0.max(0).into(),
+            Some("boolean") => false.into(),
+            _ => Value::Null,
+        }
+    }
+
     fn array(&mut self, schema: &'a Value, node: &Node, path: &str) -> Option<Value> {
         let NodeKind::Sequence(items) = &node.kind else { return self.mismatch(node, path, "a list") };
         let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
@@ -168,10 +206,11 @@ impl<'a> Checker<'a> {
         for (index, item) in items.iter().enumerate() {
             let field = path::index(path, index);
             let value = match item_schema {
-                Some(schema) => self.check(schema, item, &field),
-                None => Some(item.to_json()),
+                // A stand-in keeps the places of the items after it.
+                Some(schema) => self.check(schema, item, &field).unwrap_or_else(|| self.stand_in(schema, 0)),
+                None => item.to_json(),
             };
-            values.extend(value);
+            values.push(value);
         }
         Some(Value::Array(values))
     }
@@ -300,7 +339,8 @@ fn is_trigger_metadata(path: &str) -> bool {
 }
 
 fn names_quantity(schema: &Value) -> bool {
-    schema.get("$ref").and_then(Value::as_str).is_some_and(|name| name.ends_with("resource.Quantity"))
+    schema.get("pattern").is_some()
+        || schema.get("$ref").and_then(Value::as_str).is_some_and(|name| name.ends_with("resource.Quantity"))
 }
 
 /// The only part of `key` that is not null.

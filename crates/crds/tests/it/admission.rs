@@ -248,7 +248,7 @@ fn identities_and_oauth() {
         oauth2: {type: password, clientId: a, tokenUrl: 'https://a'}
             test.yaml:4:17: TriggerAuthentication default/a: spec.oauth2.type: found "password", expected clientCredentials
         filePath: a.json
-            fine
+            test.yaml:4:8: warning: TriggerAuthentication default/a: spec.filePath: only a ClusterTriggerAuthentication can name a file of the operator, so triggers that use this will fail; use secretTargetRef, or the other kind
     "#]].assert_eq(&said);
 }
 

@@ -34,6 +34,7 @@ fn kinds_and_versions() {
         v1 Service
             test.yaml:2:1: warning: Service default/a: kind: has no meaning on one machine, so this is ignored
         keda.sh/v1alpha1 ScaledJob
+            test.yaml:1:1: ScaledJob default/a: spec: found nothing, expected a map
             test.yaml:2:1: warning: ScaledJob default/a: kind: ScaledJobs are not served yet, so this is ignored
         apps/v1 StatefulSet
             test.yaml:2:1: warning: StatefulSet default/a: kind: only a Deployment's pods are run on one machine, so this is ignored

@@ -13,11 +13,13 @@ use crate::{TRIGGER, objects, scaled_object, scaled_object_with};
 
 fn target(index: usize) -> TriggerTarget {
     TriggerTarget {
+        index,
         metric: format!("s{index}-kafka-orders").into(),
         kind: "kafka".into(),
         target: MetricTarget::AverageValue(10.0),
         activation: 2.0,
         source: 7,
+        time_limit: None,
     }
 }
 

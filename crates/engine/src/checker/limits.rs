@@ -4,7 +4,7 @@
 //! that may break the promise, by name.
 
 use super::{BUSY, COOLDOWN, Findings, HOLD, LIMITS, USEFUL};
-use crate::policy::FailurePolicy;
+use crate::policy::{FailurePolicy, Mode};
 use crate::record::{Cause, ReadingRecord, Record, Rule};
 
 pub(super) fn check(record: &Record, findings: &mut Findings) {
@@ -112,7 +112,7 @@ fn above_useful(view: &View<'_>, findings: &mut Findings) {
         || view.record.steps.iter().any(|step| raising.contains(&step.rule) && step.to >= view.desired);
     // What is not known might keep more busy, so it may keep what is there.
     let no_result = view.record.formula.as_ref().is_some_and(|formula| formula.value.is_none());
-    let lacking = no_result || view.record.readings.iter().any(unknown);
+    let lacking = no_result || view.record.readings.iter().any(|reading| unknown(reading, view.record.mode));
     findings.require(set_by_user || (!rises && (lacking || view.has(HOLDING))), USEFUL, || {
         format!("{} replicas are more than the {useful} that the sources can keep busy", view.desired)
     });
@@ -128,21 +128,31 @@ fn below_busy(view: &View<'_>, busy: u32, findings: &mut Findings) {
 
 /// Whether the decision lacks this trigger's value: no value, nothing that stands in, and not to be left out. What was
 /// not read yet has not failed, so nobody asked to leave it out.
-fn unknown(reading: &ReadingRecord) -> bool {
+fn unknown(reading: &ReadingRecord, mode: Mode) -> bool {
+    if mode == Mode::Hpa && reading.target.is_resource() {
+        return false;
+    }
     let left_out = reading.on_failure == FailurePolicy::Ignore && reading.error.is_some();
     reading.value.is_none() && !reading.fallback && !left_out
 }
 
 fn missing(view: &View<'_>, findings: &mut Findings) {
     let formula_knows = view.record.formula.as_ref().is_some_and(|formula| formula.value.is_some());
-    let lacking = view.record.readings.iter().filter(|reading| unknown(reading)).count();
+    let unknown = |reading: &&ReadingRecord| unknown(reading, view.record.mode);
+    // A formula stands for all but what pods use.
+    let needed = |reading: &&ReadingRecord| reading.target.is_resource() || !formula_knows;
+    let lacking = view.record.readings.iter().filter(unknown).filter(needed).count();
+    let sources = view.record.readings.iter().filter(|reading| !reading.target.is_resource());
+    let no_source = !sources.clone().any(|reading| unknown(&reading) && needed(&reading));
     let all = lacking == view.record.readings.len();
-    if lacking == 0 || formula_knows {
+    if lacking == 0 {
         return;
     }
     // The user's own words still hold without a source: a lowered maximum, a pause, a removal.
     let users = [Rule::Paused, Rule::RestoreOriginal, Rule::Max];
-    findings.require(view.desired >= view.current || view.lowered_by(&users), HOLD, || {
+    // What pods use has no say in whether there is work.
+    let rests = no_source && view.lowered_by(&[Rule::Activation, Rule::Idle]);
+    findings.require(view.desired >= view.current || rests || view.lowered_by(&users), HOLD, || {
         format!("{lacking} triggers are not known, and yet {} goes down to {}", view.current, view.desired)
     });
     let raised =
@@ -154,7 +164,7 @@ fn missing(view: &View<'_>, findings: &mut Findings) {
         .record
         .readings
         .iter()
-        .any(|reading| unknown(reading) && reading.error.is_some() && reading.on_failure == FailurePolicy::Hold);
+        .any(|reading| unknown(&reading) && reading.error.is_some() && reading.on_failure == FailurePolicy::Hold);
     findings.require(
         !strict || view.desired == view.current || view.has(&raised) || view.lowered_by(&users),
         HOLD,

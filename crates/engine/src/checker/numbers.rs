@@ -1,7 +1,7 @@
 //! Promises about single figures of a record: finite, known or not, how old.
 
 use super::{ACTIVE, AGE, ERROR_VALUE, FINITE, FORMAT_NAME, Findings, NEXT};
-use crate::record::{FORMAT, ReadingRecord, Record, Rule};
+use crate::record::{Cause, FORMAT, ReadingRecord, Record, Rule};
 
 pub(super) fn check(record: &Record, findings: &mut Findings) {
     findings.require(&*record.format == FORMAT, FORMAT_NAME, || {
@@ -49,7 +49,7 @@ fn knowledge(reading: &ReadingRecord, findings: &mut Findings) {
         findings.require(reading.wanted.is_none(), ERROR_VALUE, || {
             format!("trigger {} is not known and yet asks for {:?} replicas", reading.trigger, reading.wanted)
         });
-        findings.require(!reading.active, ERROR_VALUE, || {
+        findings.require(!reading.active || reading.pushed, ERROR_VALUE, || {
             format!("trigger {} is not known and yet active", reading.trigger)
         });
     }
@@ -94,6 +94,15 @@ fn formula(record: &Record, findings: &mut Findings) {
 fn active(record: &Record, findings: &mut Findings) {
     if record.steps.iter().any(|step| step.rule == Rule::ForceActivation) {
         findings.require(record.active, ACTIVE, || "forced to be active, and the record says inactive".to_owned());
+        return;
+    }
+    let resources = record.readings.iter().filter(|reading| reading.target.is_resource()).count();
+    let only_resources = resources > 0 && resources == record.readings.len();
+    if only_resources || record.readings.iter().any(|reading| reading.pushed) {
+        // No event source to ask, or one that spoke by itself.
+        findings.require(record.active || record.workload.is_none() || record.cause == Cause::Removed, ACTIVE, || {
+            "a source says that there is work, or none could; and yet the workload is said to be inactive".to_owned()
+        });
         return;
     }
     let expected = match &record.formula {

@@ -7,13 +7,14 @@
 //! The arithmetic is that of the Kubernetes HorizontalPodAutoscaler for external metrics
 //! (`pkg/controller/podautoscaler/replica_calculator.go`): `AverageValue` wants ⌈value / target⌉ and stays where it is
 //! when value / (target × existing replicas) is within tolerance of 1; `Value` wants ⌈ready × value / target⌉ and stays
-//! when value / target is within tolerance of 1, and from zero replicas wants ⌈value / target⌉.
+//! when value / target is within tolerance of 1, and from zero replicas wants ⌈value / target⌉. What pods use is worked
+//! out from the figures of the pods; see `resource` in this module.
 
 use std::sync::Arc;
 
 use crate::event::Workload;
 use crate::policy::MetricTarget;
-use crate::record::{ReadingRecord, Record, Rule, Step};
+use crate::record::{PodsRecord, ReadingRecord, Record, Rule, Step, Tolerance};
 
 /// Where a record and its recomputation part.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -103,16 +104,19 @@ fn wanted(record: &Record, workload: Workload) -> Result<Option<u32>, RecomputeE
     let mut most = None;
     for reading in &record.readings {
         let Some(recorded) = reading.wanted else { continue };
-        if let Some(metric) = Metric::of_reading(reading, workload) {
+        if let Some(metric) = Metric::of_reading(reading, record, workload) {
             metric.verify(&reading.trigger, recorded)?;
         }
-        most = most.max(Some(recorded));
+        // A formula stands for all but what pods use.
+        if record.formula.is_none() || reading.target.is_resource() {
+            most = most.max(Some(recorded));
+        }
     }
     let Some(formula) = &record.formula else { return Ok(most) };
     if let (Some(metric), Some(recorded)) = (Metric::of_formula(record, workload), formula.wanted) {
         metric.verify(&"formula".into(), recorded)?;
     }
-    Ok(formula.wanted)
+    Ok(most.max(formula.wanted))
 }
 
 /// What the metrics ask for: by arithmetic alone, and cut to what sources keep busy if the next step says so.
@@ -131,10 +135,10 @@ fn asked(
         return Err(RecomputeError::Metrics { computed, recorded: after });
     }
     let formula = Metric::of_formula(record, workload);
-    let readings = record.readings.iter().filter_map(|reading| Metric::of_reading(reading, workload));
+    let readings = record.readings.iter().filter_map(|reading| Metric::of_reading(reading, record, workload));
     let asks = |metric: Metric| metric.asks_for(step.to);
     let asked = match &record.formula {
-        Some(_) => formula.is_none_or(asks),
+        Some(_) => step.to == computed || formula.is_none_or(asks),
         None => step.to == computed || readings.into_iter().any(asks),
     };
     if asked { Ok(step.to) } else { Err(RecomputeError::Metrics { computed, recorded: step.to }) }
@@ -146,23 +150,35 @@ struct Metric {
     value: f64,
     target: MetricTarget,
     parallelism: Option<u32>,
+    pods: Option<PodsRecord>,
     existing: Workload,
+    tolerance: Tolerance,
 }
 
 impl Metric {
     /// `None` without a value, and for a fallback: what that stands for is the user's number, not this value's.
-    fn of_reading(reading: &ReadingRecord, existing: Workload) -> Option<Self> {
+    fn of_reading(reading: &ReadingRecord, record: &Record, existing: Workload) -> Option<Self> {
         let value = reading.value.filter(|_| !reading.fallback)?;
-        Some(Metric { value, target: reading.target, parallelism: reading.parallelism, existing })
+        let ReadingRecord { target, parallelism, pods, .. } = *reading;
+        Some(Metric { value, target, parallelism, pods, existing, tolerance: record.limits.tolerance })
     }
 
     fn of_formula(record: &Record, existing: Workload) -> Option<Self> {
         let formula = record.formula.as_ref()?;
         let value = formula.value.filter(|_| !formula.fallback)?;
-        Some(Metric { value, target: formula.target, parallelism: None, existing })
+        let tolerance = record.limits.tolerance;
+        Some(Metric { value, target: formula.target, parallelism: None, pods: None, existing, tolerance })
     }
 
     fn verify(&self, metric: &Arc<str>, recorded: u32) -> Result<(), RecomputeError> {
+        // A source that has work for all it can keep busy asks for that, within tolerance or not.
+        let full = self.parallelism == Some(recorded) && recorded != self.existing.current;
+        if let Some(computed) =
+            self.must_stay().filter(|stays| !full && *stays != recorded && !self.is_cut_to(*stays, recorded))
+        {
+            let metric = Arc::clone(metric);
+            return Err(RecomputeError::Wanted { metric, value: self.value, target: self.target, computed, recorded });
+        }
         if self.stays_at(recorded, true) || self.counts().into_iter().any(|count| self.is_cut_to(count, recorded)) {
             return Ok(());
         }
@@ -184,24 +200,71 @@ impl Metric {
     }
 
     fn counts(&self) -> [u32; 2] {
+        if self.target.is_resource() {
+            let count = self.pods.map_or(self.existing.replicas, |pods| self.over_pods(pods));
+            return [count, count];
+        }
         let per_target = self.per_target();
         ceilings(match self.target {
             MetricTarget::Value(_) if self.existing.replicas > 0 => per_target * f64::from(self.existing.ready),
-            MetricTarget::Value(_) | MetricTarget::AverageValue(_) => per_target,
+            _ => per_target,
         })
     }
 
-    /// Whether the metric may be within tolerance of `count` (or of what is `cut` to it). The tolerance is not in the record; none reaches a whole
-    /// target, so up to half and double are believed.
+    /// What pods use: the controller's own steps, from the record's figures. Values and targets are whole percent or
+    /// whole thousandths.
+    fn over_pods(&self, pods: PodsRecord) -> u32 {
+        let part = |value: f64| match self.target {
+            MetricTarget::Utilization(percent) => value.round() / percent.round(),
+            _ => (value * 1000.0).round() / (self.target.amount() * 1000.0).round(),
+        };
+        let (stays, first) = (self.existing.replicas, part(self.value));
+        let Some(assumed) = pods.assumed else {
+            let keeps = self.tolerates(first);
+            return if keeps { stays } else { clamp((first * f64::from(pods.measured)).ceil()) };
+        };
+        let second = part(assumed.value);
+        if self.tolerates(second) || (first - 1.0) * (second - 1.0) < 0.0 {
+            return stays;
+        }
+        let count = clamp((second * f64::from(assumed.over)).ceil());
+        let against = if second < 1.0 { count > stays } else { count < stays };
+        if against { stays } else { count }
+    }
+
+    /// Whether a value that is `part` of its target is near enough to it for no change. A part that is at the edge but
+    /// for its last binary digits may be taken either way.
+    fn tolerates(&self, part: f64) -> bool {
+        (1.0 - self.tolerance.down..=1.0 + self.tolerance.up).contains(&part)
+    }
+
+    /// Whether the metric is within tolerance of `count` (or of what is `cut` to it).
     fn stays_at(&self, count: u32, cut: bool) -> bool {
         let (stays_at, ratio) = match self.target {
             MetricTarget::AverageValue(_) => {
                 (self.existing.current, self.per_target() / f64::from(self.existing.current))
             }
             MetricTarget::Value(_) => (self.existing.replicas, self.per_target()),
+            _ => return false,
         };
         let asks = if cut && self.is_cut_to(stays_at, count) { count } else { stays_at };
-        count == asks && stays_at > 0 && (0.5..=2.0).contains(&ratio)
+        let slack = 1e-9;
+        let near = (1.0 - self.tolerance.down - slack..=1.0 + self.tolerance.up + slack).contains(&ratio);
+        count == asks && stays_at > 0 && near
+    }
+
+    /// Whether what is there has to be kept: safely within tolerance, by more than the last binary digits.
+    fn must_stay(&self) -> Option<u32> {
+        let (stays_at, ratio) = match self.target {
+            MetricTarget::AverageValue(_) => {
+                (self.existing.current, self.per_target() / f64::from(self.existing.current))
+            }
+            MetricTarget::Value(_) => (self.existing.replicas, self.per_target()),
+            _ => return None,
+        };
+        let slack = 1e-9;
+        let within = (1.0 - self.tolerance.down + slack..=1.0 + self.tolerance.up - slack).contains(&ratio);
+        (within && stays_at > 0).then_some(stays_at)
     }
 
     /// Whether `recorded` is `count`, or `count` cut to what the source can keep busy.

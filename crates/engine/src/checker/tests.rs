@@ -11,7 +11,7 @@ use crate::event::Workload;
 use crate::policy::{Behavior, Compat, FailurePolicy, MetricTarget, Mode, Pause, Policy, SelectPolicy, TargetId};
 use crate::reading::{ReadError, ReadErrorKind};
 use crate::record::{
-    Cause, FORMAT, FormulaRecord, Limits, NextChange, Outcome, ReadingRecord, Reason, Record, Rule, Step,
+    Cause, FORMAT, FormulaRecord, Limits, NextChange, Outcome, ReadingRecord, Reason, Record, Rule, Step, Tolerance,
 };
 use crate::time::Timestamp;
 
@@ -32,6 +32,7 @@ fn reading(value: f64, wanted: u32) -> ReadingRecord {
         target: MetricTarget::AverageValue(20.0),
         activation: 0.0,
         active: value > 0.0,
+        pushed: false,
         parallelism: Some(10),
         at: Some(at(98)),
         age_ms: Some(2000),
@@ -39,6 +40,7 @@ fn reading(value: f64, wanted: u32) -> ReadingRecord {
         failures: 0,
         on_failure: FailurePolicy::Default,
         fallback: false,
+        pods: None,
         wanted: Some(wanted),
         figures: None,
     }
@@ -57,10 +59,11 @@ fn sound() -> Record {
         readings: vec![reading(96.0, 5), reading(40.0, 2)],
         formula: None,
         active: true,
+        last_active: None,
         steps: vec![step(Rule::Metrics, 3, 5), step(Rule::Stabilization, 5, 5)],
         bound_by: Rule::Metrics,
         desired_replicas: 5,
-        limits: Limits { min: 1, max: 12, idle: None, useful: Some(10) },
+        limits: Limits { min: 1, max: 12, idle: None, useful: Some(10), tolerance: Tolerance::default() },
         result: Outcome::Scaled,
         next: Some(NextChange { at: at(130), what: "next reading".into() }),
     }

@@ -1,8 +1,11 @@
 //! Decisions and flows of events, from the crate's outside but beside its code.
 
 mod activation;
+mod conformance;
 mod fallback;
 mod flow;
+mod pushes;
+mod resources;
 mod rules;
 mod telling;
 
@@ -31,6 +34,7 @@ pub(super) fn outage() -> ReadError {
 /// `triggers` Kafka triggers of 10 a replica, read every 30 s, between `min` and `max`.
 pub(super) fn policy(min: u32, max: u32, triggers: u64) -> Policy {
     let trigger = |index: u64| TriggerPolicy {
+        index: usize::try_from(index).unwrap(),
         name: None,
         kind: "kafka".into(),
         metric: format!("s{index}-kafka-orders").into(),
@@ -38,6 +42,7 @@ pub(super) fn policy(min: u32, max: u32, triggers: u64) -> Policy {
         activation: 0.0,
         polling_interval: seconds(30),
         source: index,
+        time_limit: None,
         on_failure: FailurePolicy::Default,
     };
     Policy {
@@ -95,6 +100,11 @@ impl Ask {
     pub(super) fn partitions(mut self, value: f64, parallelism: u32) -> Self {
         let reading = Reading { parallelism: Some(parallelism), ..Reading::of(value, NOW) };
         self.0.readings.push(Some(Ok(reading)));
+        self
+    }
+
+    pub(super) fn pods(mut self, pods: &[crate::PodUsage]) -> Self {
+        self.0.readings.push(Some(Ok(Reading::of_pods(pods, NOW))));
         self
     }
 

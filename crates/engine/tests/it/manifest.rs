@@ -179,6 +179,7 @@ impl ScaledObject {
         let named = |entry: &&OnFailure| Some(entry.name.as_str()) == trigger.name.as_deref();
         let on_failure = attached.and_then(|policy| policy.spec.triggers.iter().find(named));
         TriggerPolicy {
+            index,
             name: trigger.name.as_deref().map(Arc::from),
             kind: trigger.kind.as_str().into(),
             metric: format!("s{index}-{}", trigger.kind).into(),
@@ -186,6 +187,7 @@ impl ScaledObject {
             activation: activation.unwrap_or(0.0),
             polling_interval: Duration::from_secs(self.spec.polling_interval.unwrap_or(30)),
             source: index as u64,
+            time_limit: None,
             on_failure: on_failure.map_or(FailurePolicy::Default, |entry| entry.on_failure),
         }
     }

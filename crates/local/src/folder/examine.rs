@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tidegate_crds::{BROKER_ADDRESS_KEY, BROKER_CONFIG_MAP, Configs, Located, Object, Problem, Severity, cross_check};
+use tidegate_crds::{
+    BROKER_ADDRESS_KEY, BROKER_CONFIG_MAP, Configs, Located, Object, Problem, Severity, cross_check_all,
+};
 
 use super::deployments::{self, DeploymentParts};
 use super::files::Files;
@@ -61,7 +63,7 @@ pub(crate) fn examine(files: &Files, broker: Option<&str>) -> Examined {
     let configs = Arc::new(configs);
     let mut examined = Examined { problems: files.problems(), configs: Arc::clone(&configs), ..Examined::default() };
     examined.present = objects.iter().map(|object| object.value.title()).collect();
-    let found = cross_check(&objects);
+    let found = cross_check_all(&objects, &files.broken(), &examined.problems);
     let wrong: HashSet<String> =
         found.iter().filter(|problem| problem.is_error()).filter_map(|problem| problem.object.clone()).collect();
     examined.problems.extend(found);

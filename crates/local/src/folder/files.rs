@@ -21,6 +21,8 @@ struct Content {
     text: String,
     /// What the file holds; while it holds an error, what it held before.
     objects: Vec<Located<Object>>,
+    /// Objects with errors when the file was first read, as far as they can be understood: for further checks only.
+    broken: Vec<Located<Object>>,
     problems: Vec<Problem>,
 }
 
@@ -48,7 +50,7 @@ impl Files {
         for (path, problem) in problems {
             changed |= before.get(&path).is_none_or(|content| content.problems != [problem.clone()]);
             let objects = before.get(&path).map_or_else(Vec::new, |content| content.objects.clone());
-            self.files.insert(path, Content { text: String::new(), objects, problems: vec![problem] });
+            self.files.insert(path, Content { objects, problems: vec![problem], ..Content::default() });
         }
         changed
     }
@@ -56,6 +58,11 @@ impl Files {
     /// All objects, in the order of the files' names; of a file with errors, those that it held before.
     pub(crate) fn objects(&self) -> Vec<Located<Object>> {
         self.files.values().flat_map(|content| content.objects.iter().cloned()).collect()
+    }
+
+    /// Objects with errors that have never been without, as far as they can be understood.
+    pub(crate) fn broken(&self) -> Vec<Located<Object>> {
+        self.files.values().flat_map(|content| content.broken.iter().cloned()).collect()
     }
 
     /// What is wrong with the files by themselves.
@@ -141,16 +148,17 @@ fn read_one(file: &Path, before: Option<&Content>) -> Content {
     let text = match text {
         Ok(text) => text,
         Err(error) => {
-            return Content { text: String::new(), objects: objects(), problems: vec![unreadable(file, &error)] };
+            return Content { objects: objects(), problems: vec![unreadable(file, &error)], ..Content::default() };
         }
     };
     if let Some(before) = before.filter(|before| before.text == text && !text.is_empty()) {
-        return Content { text, objects: before.objects.clone(), problems: before.problems.clone() };
+        let (objects, broken, problems) = (before.objects.clone(), before.broken.clone(), before.problems.clone());
+        return Content { text, objects, broken, problems };
     }
     let parsed = tidegate_crds::parse(&file.display().to_string(), &text);
-    let broken = tidegate_crds::has_errors(&parsed.problems) && before.is_some();
-    let objects = if broken { objects() } else { parsed.objects };
-    Content { text, objects, problems: parsed.problems }
+    let keeps = tidegate_crds::has_errors(&parsed.problems) && before.is_some();
+    let (objects, broken) = if keeps { (objects(), Vec::new()) } else { (parsed.objects, parsed.broken) };
+    Content { text, objects, broken, problems: parsed.problems }
 }
 
 fn unreadable(path: &Path, error: &str) -> Problem {

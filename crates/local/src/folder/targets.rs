@@ -51,7 +51,7 @@ pub(crate) fn build(
         match catalog::check(&input) {
             Ok(checked) => {
                 problems.extend(checked.warnings.iter().map(|warning| locate(object, index, warning, false)));
-                targets.push(target(&checked, &trigger.kind));
+                targets.push(target(&checked, index, &trigger.kind));
                 triggers.push(checked);
             }
             Err(found) => problems.extend(found.iter().map(|error| locate(object, index, error, true))),
@@ -100,29 +100,32 @@ fn input(object: &ScaledObject, index: usize, trigger: &Trigger, sources: Trigge
         env: secrets(&mut sources.env.into_iter()),
         auth: secrets(&mut sources.auth.into_iter()),
         pod_identity: sources.pod_identity.map(str::to_owned),
-        metric_type: match trigger.metric_type {
-            Some(TriggerMetricType::Value) => MetricType::Value,
-            _ => MetricType::AverageValue,
-        },
+        metric_type: trigger.metric_type.map(|metric_type| match metric_type {
+            TriggerMetricType::AverageValue => MetricType::AverageValue,
+            TriggerMetricType::Value => MetricType::Value,
+            TriggerMetricType::Utilization => MetricType::Utilization,
+        }),
         formula_in_use: modifiers.is_some_and(|modifiers| !modifiers.formula.is_empty()),
     }
 }
 
-fn target(checked: &Checked, kind: &str) -> TriggerTarget {
+fn target(checked: &Checked, index: usize, kind: &str) -> TriggerTarget {
     let spec = &checked.spec;
     let kind = catalog::find(kind).and_then(|row| row.names.first().copied()).unwrap_or(kind);
     TriggerTarget {
+        index,
         metric: spec.metric.as_str().into(),
         kind: kind.into(),
         target: spec.target,
         activation: spec.activation,
         source: spec.source,
+        time_limit: spec.time_limit,
     }
 }
 
 fn mark(input: &TriggerInput, marks: &mut DefaultHasher) {
     (&input.kind, &input.name, &input.metadata, &input.pod_identity, input.formula_in_use).hash(marks);
-    (input.metric_type == MetricType::Value).hash(marks);
+    input.metric_type.hash(marks);
     for (name, value) in input.env.iter().chain(&input.auth) {
         (name, value.expose()).hash(marks);
     }

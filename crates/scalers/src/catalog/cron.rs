@@ -113,7 +113,7 @@ impl Trigger for Cron {
         if [Some(timezone), start.zone.as_ref(), end.zone.as_ref()].iter().flatten().any(|zone| zone.name == "Local") {
             given.warn("timezone", "\"Local\" means another time on another machine; name the zone");
         }
-        if given.input.metric_type == MetricType::Value {
+        if given.input.metric_type == Some(MetricType::Value) {
             let message = "metricType Value multiplies by the ready replicas each time, so this trigger grows to the \
                            maximum; leave metricType out";
             given.warn("", message);

@@ -161,7 +161,7 @@ impl Trigger for Kafka {
         let bounded =
             !config.allow_idle_consumers || config.limit_to_partitions_with_lag || config.ensure_even_distribution;
         Kafka {
-            source: settings.map(|settings| clients.shared::<KafkaClients>().source(&settings)),
+            source: settings.map(|settings| clients.shared::<KafkaClients>().source(&settings, &clients.egress())),
             want: Want { group: config.consumer_group.as_str().into(), topics },
             shape: Shape {
                 rules: Rules { reset, zero_on_invalid: config.scale_to_zero_on_invalid_offset },

@@ -7,9 +7,9 @@ use crate::declare::Parameters;
 use crate::given::Given;
 use crate::input::{Problem, TriggerInput};
 use crate::parameter::Parameter;
-use crate::scaler::Scaler;
+use crate::scaler::{MetricSpec, Scaler};
 use crate::trigger::Trigger;
-use crate::wrap;
+use crate::wrap::{self, TriggerName};
 
 /// One trigger type: its names, its page and its parameters.
 pub struct Row {
@@ -21,6 +21,8 @@ pub struct Row {
     pub doc: &'static str,
     /// Every parameter, in the order of the page.
     pub parameters: Vec<Parameter>,
+    /// Whether every key of the metadata is the source's business, so that none is unknown.
+    pub any_metadata: bool,
     pub(super) check: fn(&TriggerInput) -> Result<Checked, Vec<Problem>>,
 }
 
@@ -34,7 +36,14 @@ impl Row {
     pub(super) fn of<T: Trigger>(names: &'static [&'static str], doc: &'static str) -> Row {
         let summary = doc.split("\n\n").find(|part| !part.starts_with('#') && !part.trim().is_empty());
         let summary = summary.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-        Row { names, summary, doc, parameters: T::Config::parameters(), check: check::<T> }
+        Row {
+            names,
+            summary,
+            doc,
+            parameters: T::Config::parameters(),
+            any_metadata: T::ANY_METADATA,
+            check: check::<T>,
+        }
     }
 }
 
@@ -43,18 +52,21 @@ fn check<T: Trigger>(input: &TriggerInput) -> Result<Checked, Vec<Problem>> {
     let config = T::Config::read(&mut given);
     let spec = config.as_ref().and_then(|config| T::check(config, &mut given));
     for (key, message) in unknown::parameters(input, &T::Config::parameters()) {
-        given.warn(&key, message);
+        // What is misspelt in an authentication is never the source's business.
+        if !T::ANY_METADATA || !input.metadata.contains_key(&key) {
+            given.warn(&key, message);
+        }
     }
     let sound = given.sound();
     let (mut problems, warnings) = given.finish();
     match (config, spec) {
         (Some(config), Some(spec)) if sound => {
-            let (input, metric) = (input.clone(), Arc::from(spec.metric.as_str()));
+            let (input, name) = (input.clone(), Arc::new(name(input, &spec)));
             let connect = Box::new(move |clients: &crate::Clients| -> Arc<dyn Scaler> {
-                let kind = Arc::from(input.kind.as_str());
-                wrap::all(T::connect(config, &input, clients), kind, metric, clients)
+                let clients = clients.told_as(wrap::Telemetry::new(clients.observer(), &name));
+                wrap::all(T::connect(config, &input, &clients), name, &clients)
             });
-            Ok(Checked { spec, warnings, connect })
+            Ok(Checked { spec, specs_from_source: T::SPECS_FROM_SOURCE, warnings, connect })
         }
         _ => {
             if problems.is_empty() {
@@ -62,6 +74,16 @@ fn check<T: Trigger>(input: &TriggerInput) -> Result<Checked, Vec<Problem>> {
             }
             Err(problems)
         }
+    }
+}
+
+fn name(input: &TriggerInput, spec: &MetricSpec) -> TriggerName {
+    TriggerName {
+        namespace: input.namespace.clone(),
+        scaled_object: input.scaled_object.clone(),
+        kind: input.kind.clone(),
+        trigger: input.name.clone().unwrap_or_default(),
+        metric: spec.metric.clone(),
     }
 }
 

@@ -163,7 +163,7 @@ impl HttpAuthentication {
     /// Binds to the shared clients. Does no I/O.
     pub(crate) fn connect(&self, unsafe_ssl: bool, clients: &Clients) -> (Arc<Pool>, Credentials) {
         let http = clients.shared::<Http>();
-        let pool = http.pool(self.tls(unsafe_ssl));
+        let pool = http.pool(self.tls(unsafe_ssl), &clients.egress());
         let modes = self.auth_modes.iter().flatten().filter_map(|mode| self.proof(*mode, unsafe_ssl, &http, clients));
         (pool, Credentials { modes: modes.collect() })
     }
@@ -197,7 +197,7 @@ impl HttpAuthentication {
                 };
                 // The token endpoint is another server: it gets the same authorities, but no client certificate.
                 let tls = TlsSettings { client: None, ..self.tls(unsafe_ssl) };
-                Proof::Token(clients.shared::<Tokens>().source(credentials, http.pool(tls)))
+                Proof::Token(clients.shared::<Tokens>().source(credentials, http.pool(tls, &clients.egress())))
             }
         })
     }

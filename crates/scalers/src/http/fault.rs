@@ -5,6 +5,8 @@ use std::io;
 
 use tidegate_engine::ReadErrorKind;
 
+use crate::egress::Refusal;
+
 /// The kind, and the step with its cause and advice.
 pub(super) fn of(error: &reqwest::Error, tls: bool) -> (ReadErrorKind, String) {
     let cause = cause(error);
@@ -13,6 +15,9 @@ pub(super) fn of(error: &reqwest::Error, tls: bool) -> (ReadErrorKind, String) {
     }
     if let Some(error) = find::<rustls::Error>(error) {
         return (ReadErrorKind::Unreachable, format!("the TLS handshake failed: {}", handshake(error)));
+    }
+    if let Some(refusal) = find::<Refusal>(error) {
+        return (ReadErrorKind::Configuration, refusal.to_string());
     }
     if error.is_connect() {
         let step = if cause.contains("lookup") { "the name could not be resolved" } else { "connecting failed" };

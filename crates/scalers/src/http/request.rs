@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use tidegate_engine::{ReadError, ReadErrorKind};
 
 use super::authentication::base64;
-use super::{egress, fault};
+use super::fault;
+use crate::egress::EgressPolicy;
 use crate::secret::Secret;
 
 /// As many as Go's client, and so KEDA, follows.
@@ -124,11 +125,17 @@ impl Request {
     }
 
     /// Sends it, follows redirects, and reads the answer in whole.
-    pub(super) async fn run(mut self, client: &Client, certificate: bool) -> Result<Answer, ReadError> {
+    pub(super) async fn run(
+        mut self,
+        client: &Client,
+        certificate: bool,
+        egress: &EgressPolicy,
+    ) -> Result<Answer, ReadError> {
         for _ in 0..=REDIRECTS {
-            if egress::forbidden_host(&self.url) {
-                return Err(self.error(ReadErrorKind::Configuration, egress::REFUSED));
-            }
+            // Names are judged when they are resolved, addresses here, at each redirect anew.
+            egress
+                .judge_host(self.url.host_str().unwrap_or_default())
+                .map_err(|refusal| self.error(ReadErrorKind::Configuration, &refusal.to_string()))?;
             let mut request = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
             if self.method == Method::POST {
                 let form: Vec<_> = self.form.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
+use crate::egress::EgressPolicy;
 use crate::kafka::gather::Source;
 use crate::kafka::pool::lock;
 use crate::kafka::settings::ConnectionSettings;
@@ -15,14 +16,15 @@ pub struct KafkaClients {
 
 impl KafkaClients {
     /// The source for these settings; made at the first call and dropped, with its connections, after its last user.
-    pub(crate) fn source(&self, settings: &ConnectionSettings) -> Arc<Source> {
+    /// All users of one such set are bound by the same `egress`.
+    pub(crate) fn source(&self, settings: &ConnectionSettings, egress: &Arc<EgressPolicy>) -> Arc<Source> {
         let mut sources = lock(&self.sources);
         sources.retain(|_, source| source.strong_count() > 0);
         let identity = settings.identity();
         if let Some(source) = sources.get(&identity).and_then(Weak::upgrade) {
             return source;
         }
-        let source = Arc::new(Source::new(settings.clone()));
+        let source = Arc::new(Source::new(settings.clone(), Arc::clone(egress)));
         sources.insert(identity, Arc::downgrade(&source));
         source
     }

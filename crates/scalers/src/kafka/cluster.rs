@@ -12,6 +12,7 @@ use kafka_protocol::protocol::StrBytes;
 use tidegate_engine::ReadErrorKind;
 use tokio::time::Instant;
 
+use crate::egress::EgressPolicy;
 use crate::kafka::address::BrokerAddress;
 use crate::kafka::connection::Connection;
 use crate::kafka::fault::{Fault, Step};
@@ -47,9 +48,9 @@ struct Topic {
 }
 
 impl Cluster {
-    pub(crate) fn new(settings: ConnectionSettings) -> Self {
+    pub(crate) fn new(settings: ConnectionSettings, egress: Arc<EgressPolicy>) -> Self {
         Cluster {
-            pool: Pool::new(settings),
+            pool: Pool::new(settings, egress),
             tails: Tails::default(),
             topics: Mutex::default(),
             brokers: Mutex::default(),

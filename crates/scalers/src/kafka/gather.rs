@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::egress::EgressPolicy;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::fault::{Fault, Step};
 use crate::kafka::pass::{self, Answer, Want};
@@ -32,8 +33,8 @@ struct Waiter {
 }
 
 impl Source {
-    pub(crate) fn new(settings: ConnectionSettings) -> Self {
-        Source { cluster: Cluster::new(settings), waiting: Mutex::default() }
+    pub(crate) fn new(settings: ConnectionSettings, egress: Arc<EgressPolicy>) -> Self {
+        Source { cluster: Cluster::new(settings, egress), waiting: Mutex::default() }
     }
 
     /// Reads one group as part of the next pass.

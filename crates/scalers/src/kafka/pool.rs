@@ -12,6 +12,7 @@ use rustls::ClientConfig;
 use tidegate_engine::ReadErrorKind;
 use tokio::time::Instant;
 
+use crate::egress::EgressPolicy;
 use crate::kafka::address::BrokerAddress;
 use crate::kafka::connection::Connection;
 use crate::kafka::fault::{Fault, Step};
@@ -29,6 +30,7 @@ const STAGGER: Duration = Duration::from_millis(300);
 /// Opens connections as one identity and keeps them.
 pub(crate) struct Pool {
     settings: ConnectionSettings,
+    egress: Arc<EgressPolicy>,
     tls: Result<Option<Arc<ClientConfig>>, Fault>,
     tokens: Tokens,
     slots: Mutex<HashMap<BrokerAddress, Arc<Slot>>>,
@@ -52,14 +54,15 @@ struct Attempt {
 }
 
 impl Pool {
-    pub(crate) fn new(settings: ConnectionSettings) -> Self {
+    pub(crate) fn new(settings: ConnectionSettings, egress: Arc<EgressPolicy>) -> Self {
         let tls = settings.tls.as_ref().map(crate::kafka::tls::config).transpose();
         let tls = tls.map(|config| config.map(Arc::new)).map_err(|(parameter, error)| {
             let cause = format!("parameter {parameter}: {error}");
             Fault::new(ReadErrorKind::Configuration, &bootstrap(&settings), Step::TlsHandshake, cause)
         });
-        let tokens = Tokens::new(settings.tls.as_ref());
-        Pool { settings, tls, tokens, slots: Mutex::default(), brokers: Mutex::default(), requests: Arc::default() }
+        let tokens = Tokens::new(settings.tls.as_ref(), Arc::clone(&egress));
+        let (slots, brokers) = (Mutex::default(), Mutex::default());
+        Pool { settings, egress, tls, tokens, slots, brokers, requests: Arc::default() }
     }
 
     /// The bootstrap servers as the manifest has them, for messages about the cluster as a whole.
@@ -138,7 +141,7 @@ impl Pool {
         let name = address.to_string();
         let tls = self.tls.as_ref().map_err(Clone::clone)?;
         let step = if tls.is_some() { Step::TlsHandshake } else { Step::Connect };
-        let stream = tokio::time::timeout_at(deadline, stream::open(address, tls.as_ref()))
+        let stream = tokio::time::timeout_at(deadline, stream::open(address, tls.as_ref(), &self.egress))
             .await
             .map_err(|_| Fault::late(&name, step))??;
         let connection = Connection::new(address, stream, Arc::clone(&self.requests));

@@ -91,13 +91,13 @@ impl LagReader {
     /// No connection is made before the first read; connections are kept between reads.
     #[must_use]
     pub fn new(settings: ConnectionSettings) -> Self {
-        LagReader { source: Arc::new(Source::new(settings)) }
+        LagReader { source: Arc::new(Source::new(settings, Arc::default())) }
     }
 
     /// Shares the connections of `clients`.
     #[must_use]
     pub fn shared(settings: &ConnectionSettings, clients: &KafkaClients) -> Self {
-        LagReader { source: clients.source(settings) }
+        LagReader { source: clients.source(settings, &Arc::default()) }
     }
 
     /// One pass over the asked groups.

@@ -69,11 +69,10 @@ pub(crate) fn from_offsets(
     }
     #[allow(clippy::cast_precision_loss, reason = "a lag is exact below 2^53 records")]
     Ok(Reading {
-        value: value.max(0) as f64,
         activation_value: (sums.whole != value).then_some(sums.whole as f64),
         parallelism: shape.bounded.then(|| u32::try_from(partitions).unwrap_or(u32::MAX)),
-        at: now,
         figures: Some(Arc::new(sums.into_figures(found, shape))),
+        ..Reading::of(value.max(0) as f64, now)
     })
 }
 

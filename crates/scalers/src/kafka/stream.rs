@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::egress::EgressPolicy;
 use crate::kafka::address::BrokerAddress;
 use crate::kafka::fault::{Fault, Step};
 
@@ -17,8 +18,12 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Opens a connection, encrypted if `tls` is given.
-pub(crate) async fn open(address: &BrokerAddress, tls: Option<&Arc<ClientConfig>>) -> Result<Box<dyn Stream>, Fault> {
-    let tcp = dial(address).await?;
+pub(crate) async fn open(
+    address: &BrokerAddress,
+    tls: Option<&Arc<ClientConfig>>,
+    egress: &EgressPolicy,
+) -> Result<Box<dyn Stream>, Fault> {
+    let tcp = dial(address, egress).await?;
     // Small requests that wait for each other: do not wait for more to send.
     let _ = tcp.set_nodelay(true);
     match tls {
@@ -27,13 +32,17 @@ pub(crate) async fn open(address: &BrokerAddress, tls: Option<&Arc<ClientConfig>
     }
 }
 
-async fn dial(address: &BrokerAddress) -> Result<TcpStream, Fault> {
+async fn dial(address: &BrokerAddress, egress: &EgressPolicy) -> Result<TcpStream, Fault> {
     let name = address.to_string();
     let found = tokio::net::lookup_host((address.host(), address.port())).await.map_err(|error| {
         Fault::new(ReadErrorKind::Unreachable, &name, Step::Resolve, error.to_string())
             .hint("check the host's name in bootstrapServers, or what the broker advertises (advertised.listeners)")
             .passing()
     })?;
+    // Also what a broker says that its fellows are reached at has to pass.
+    let found = egress
+        .filter(found)
+        .map_err(|refusal| Fault::new(ReadErrorKind::Configuration, &name, Step::Connect, refusal.to_string()))?;
     let mut last = None;
     for socket in found {
         match TcpStream::connect(socket).await {

@@ -19,9 +19,12 @@ impl<S> Deadline<S> {
     }
 }
 
+/// The most by which a trigger is told less than its deadline.
+pub(super) const GRACE: Duration = Duration::from_millis(100);
+
 /// A trigger is told a little less than its deadline, so that it can say itself what it was waiting for, and where.
 fn margin(timeout: Duration) -> Duration {
-    (timeout / 20).min(Duration::from_millis(100))
+    (timeout / 20).min(GRACE)
 }
 
 #[async_trait]

@@ -38,6 +38,7 @@ pub(crate) fn policy(min: u32, max: u32, threshold: f64) -> Policy {
 
 pub(crate) fn trigger(index: usize, kind: &str, target: MetricTarget, interval: Duration) -> TriggerPolicy {
     TriggerPolicy {
+        index,
         name: None,
         kind: kind.into(),
         metric: format!("s{index}-{kind}").into(),
@@ -45,6 +46,7 @@ pub(crate) fn trigger(index: usize, kind: &str, target: MetricTarget, interval: 
         activation: 0.0,
         polling_interval: interval,
         source: index as u64,
+        time_limit: None,
         on_failure: FailurePolicy::Default,
     }
 }

@@ -77,7 +77,7 @@ fn target_and_activation() {
     let spec = catalog::check(&input).unwrap().spec;
     assert_eq!(spec.target, tidegate_engine::MetricTarget::AverageValue(1.0));
     assert_eq!(spec.activation, 0.0);
-    input.metric_type = MetricType::Value;
+    input.metric_type = Some(MetricType::Value);
     let checked = catalog::check(&input).unwrap();
     assert_eq!(checked.spec.target, tidegate_engine::MetricTarget::Value(1.0));
     assert!(checked.warnings[0].message.contains("grows to the maximum"));

@@ -34,7 +34,7 @@ fn what_the_decision_is_told() {
     assert_eq!(spec.metric, "s2-prometheus");
     assert_eq!(spec.target, MetricTarget::AverageValue(12.5));
     assert_eq!(spec.activation, -0.5);
-    input.metric_type = MetricType::Value;
+    input.metric_type = Some(MetricType::Value);
     assert_eq!(catalog::check(&input).unwrap().spec.target, MetricTarget::Value(12.5));
 }
 

@@ -1,5 +1,6 @@
 //! Bearer tokens (RFC 7628): asked for at a token endpoint by the client credentials grant and kept until they age.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
@@ -8,6 +9,7 @@ use tidegate_engine::ReadErrorKind;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::egress::EgressPolicy;
 use crate::kafka::fault::{Fault, Step};
 use crate::kafka::settings::{Login, OauthSettings, TlsSettings, TokenSource};
 use crate::secret::Secret;
@@ -21,6 +23,7 @@ const UNKNOWN_LIFETIME: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(crate) struct Tokens {
     tls: TlsSettings,
+    egress: Arc<EgressPolicy>,
     kept: Mutex<Option<Token>>,
 }
 
@@ -32,9 +35,9 @@ struct Token {
 impl Tokens {
     /// The authorities that the trigger trusts hold for the token endpoint too. Its client certificate and `unsafeSsl`
     /// are meant for brokers alone.
-    pub(crate) fn new(tls: Option<&TlsSettings>) -> Self {
+    pub(crate) fn new(tls: Option<&TlsSettings>, egress: Arc<EgressPolicy>) -> Self {
         let ca = tls.and_then(|tls| tls.ca.clone());
-        Tokens { tls: TlsSettings { ca, client: None, skip_verify: false }, kept: Mutex::default() }
+        Tokens { tls: TlsSettings { ca, client: None, skip_verify: false }, egress, kept: Mutex::default() }
     }
 
     /// A token that is still good for a while. Many who ask at once cost one request.
@@ -68,7 +71,12 @@ impl Tokens {
     async fn ask(&self, endpoint: &str, client: &Login, scopes: &[String]) -> Result<Token, Fault> {
         let config = crate::kafka::tls::config(&self.tls)
             .map_err(|(_, error)| fault(ReadErrorKind::Configuration, endpoint, error))?;
-        let http = http_client(config).map_err(|error| fault(ReadErrorKind::Internal, endpoint, error.to_string()))?;
+        let host = reqwest::Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));
+        self.egress
+            .judge_host(&host.unwrap_or_default())
+            .map_err(|refusal| fault(ReadErrorKind::Configuration, endpoint, refusal.to_string()))?;
+        let http = http_client(config, &self.egress)
+            .map_err(|error| fault(ReadErrorKind::Internal, endpoint, error.to_string()))?;
         let mut form = vec![("grant_type", "client_credentials".to_owned())];
         if !scopes.is_empty() {
             form.push(("scope", scopes.join(" ")));
@@ -86,9 +94,10 @@ impl Tokens {
     }
 }
 
-fn http_client(config: ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
+fn http_client(config: ClientConfig, egress: &Arc<EgressPolicy>) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .tls_backend_preconfigured(config)
+        .dns_resolver(crate::http::Resolver(Arc::clone(egress)))
         // Credentials go to the host that was named and nowhere else.
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(10))
@@ -160,7 +169,7 @@ fn understand(endpoint: &str, status: u16, body: &[u8]) -> Result<Token, Fault> 
     Ok(Token { text: Secret::new(granted.access_token), until })
 }
 
-fn fault(kind: ReadErrorKind, endpoint: &str, cause: impl Into<std::sync::Arc<str>>) -> Fault {
+fn fault(kind: ReadErrorKind, endpoint: &str, cause: impl Into<Arc<str>>) -> Fault {
     Fault::new(kind, endpoint, Step::Token, cause)
 }
 

@@ -1,11 +1,26 @@
-//! What KEDA's admission checks of a (Cluster)TriggerAuthentication beyond its schema.
+//! Rules for (Cluster)TriggerAuthentications beyond their schema.
 
+use super::{Refusal, Verdict, reason};
 use crate::object::Source;
 use crate::problem::Problem;
 use crate::trigger_authentication::{IdentityOwner, PodIdentity, PodIdentityProvider, TriggerAuthenticationSpec};
 
+/// Identities, OAuth settings and `filePath`. `cluster_wide`: of a ClusterTriggerAuthentication.
+#[must_use]
+pub fn check_authentication(spec: &TriggerAuthenticationSpec, cluster_wide: bool, source: &Source) -> Verdict {
+    let mut problems = Vec::new();
+    check(spec, source, &mut problems);
+    if spec.file_path.is_some() && !cluster_wide {
+        let message = "only a ClusterTriggerAuthentication can name a file of the operator, so triggers that use this will \
+                       fail; use secretTargetRef, or the other kind";
+        problems.push(source.warning("spec.filePath", message));
+    }
+    let reason = reason::AUTHENTICATION;
+    Verdict::from(problems.into_iter().map(|problem| Refusal { reason, problem }).collect::<Vec<_>>())
+}
+
 /// Identities and OAuth settings.
-pub(super) fn check(spec: &TriggerAuthenticationSpec, source: &Source, problems: &mut Vec<Problem>) {
+fn check(spec: &TriggerAuthenticationSpec, source: &Source, problems: &mut Vec<Problem>) {
     if let Some(identity) = &spec.pod_identity {
         match identity.provider {
             PodIdentityProvider::AzureWorkload => azure(identity, source, problems),

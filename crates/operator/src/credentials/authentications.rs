@@ -1,0 +1,186 @@
+//! The (Cluster)TriggerAuthentications of the cluster, as the watches see them.
+
+use std::collections::{HashMap, HashSet};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::StreamExt;
+use kube::api::{ApiResource, DynamicObject};
+use kube::core::GroupVersionKind;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, ResourceExt};
+use tidegate_crds::TriggerAuthenticationSpec;
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use super::Shared;
+use super::keys::{AuthenticationKey, Dependency};
+
+/// One of them, stripped to what is used.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Authentication {
+    pub(super) key: AuthenticationKey,
+    pub(super) uid: String,
+    pub(super) generation: i64,
+    pub(super) created: Option<jiff::Timestamp>,
+    /// What it says, or why it is not understood.
+    pub(super) spec: Result<Arc<TriggerAuthenticationSpec>, String>,
+    /// `status.scaledobjects`.
+    pub(super) listed: String,
+    pub(super) deleting: bool,
+    pub(super) finalizers: Vec<String>,
+}
+
+/// What happened to one.
+#[derive(Clone, Debug)]
+pub(super) enum Happened {
+    /// It was there when the watch began.
+    Found(Authentication),
+    /// It came or changed.
+    Changed(Authentication),
+    /// It is gone.
+    Gone(Authentication),
+}
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Authentications {
+    known: Mutex<HashMap<AuthenticationKey, Authentication>>,
+}
+
+impl Authentications {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AuthenticationKey, Authentication>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, key: &AuthenticationKey) -> Option<Authentication> {
+        self.lock().get(key).cloned()
+    }
+
+    pub(super) fn keys(&self) -> Vec<AuthenticationKey> {
+        self.lock().keys().cloned().collect()
+    }
+}
+
+/// How a kind is asked for.
+pub(super) fn resource(cluster: bool) -> ApiResource {
+    let kind = if cluster { "ClusterTriggerAuthentication" } else { "TriggerAuthentication" };
+    ApiResource::from_gvk(&GroupVersionKind::gvk("keda.sh", "v1alpha1", kind))
+}
+
+/// The API of one object.
+pub(super) fn api(client: Client, key: &AuthenticationKey) -> Api<DynamicObject> {
+    match key.cluster {
+        true => Api::all_with(client, &resource(true)),
+        false => Api::namespaced_with(client, &key.namespace, &resource(false)),
+    }
+}
+
+/// The watches that are needed: one for the kind of the whole cluster, and one for all namespaces or for each given one.
+pub(super) fn watches(shared: &Shared) -> Vec<(bool, Api<DynamicObject>)> {
+    let client = &shared.client;
+    let mut watches = vec![(true, Api::all_with(client.clone(), &resource(true)))];
+    match shared.settings.namespaces.as_slice() {
+        [] => watches.push((false, Api::all_with(client.clone(), &resource(false)))),
+        namespaces => watches.extend(
+            namespaces
+                .iter()
+                .map(|namespace| (false, Api::namespaced_with(client.clone(), namespace, &resource(false)))),
+        ),
+    }
+    watches
+}
+
+/// Follows one watch until the credentials are stopped. `listed` becomes true when its first list is in; it also does when
+/// the account may not list, so that triggers without an authentication go on.
+pub(super) async fn follow(shared: Arc<Shared>, cluster: bool, api: Api<DynamicObject>, listed: watch::Sender<bool>) {
+    let mut config = watcher::Config::default();
+    if let Some(selector) = &shared.settings.authentication_label_selector {
+        config = config.labels(selector);
+    }
+    let namespace = api.namespace().map(str::to_owned);
+    let mut events = pin!(watcher::watcher(api, config).default_backoff());
+    let mut seen: HashSet<AuthenticationKey> = HashSet::new();
+    let mut complained = false;
+    while let Some(event) = tokio::select! {
+        () = shared.stop.cancelled() => None,
+        event = events.next() => event,
+    } {
+        match event {
+            Ok(Event::Init) => seen.clear(),
+            Ok(Event::InitApply(object)) => {
+                let authentication = stripped(cluster, &object);
+                seen.insert(authentication.key.clone());
+                let first = !*listed.borrow();
+                put(&shared, authentication, first).await;
+            }
+            Ok(Event::InitDone) => {
+                let here = |key: &AuthenticationKey| {
+                    key.cluster == cluster && namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace)
+                };
+                let keys = shared.authentications.keys();
+                for gone in keys.into_iter().filter(|key| here(key) && !seen.contains(key)) {
+                    remove(&shared, &gone).await;
+                }
+                complained = false;
+                listed.send_replace(true);
+            }
+            Ok(Event::Apply(object)) => put(&shared, stripped(cluster, &object), false).await,
+            Ok(Event::Delete(object)) => remove(&shared, &stripped(cluster, &object).key).await,
+            Err(error) => {
+                if super::watches::is_refused(&error) {
+                    listed.send_replace(true);
+                }
+                let kind = resource(cluster).kind;
+                match std::mem::replace(&mut complained, true) {
+                    false => warn!(kind, %error, "authentication objects cannot be watched; this is tried again"),
+                    true => debug!(kind, %error, "authentication objects cannot be watched"),
+                }
+            }
+        }
+    }
+}
+
+fn stripped(cluster: bool, object: &DynamicObject) -> Authentication {
+    let metadata = &object.metadata;
+    let spec = object.data.get("spec").cloned().unwrap_or_default();
+    let listed =
+        object.data.get("status").and_then(|status| status.get("scaledobjects")).and_then(|list| list.as_str());
+    Authentication {
+        key: AuthenticationKey {
+            cluster,
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: object.name_any(),
+        },
+        uid: metadata.uid.clone().unwrap_or_default(),
+        generation: metadata.generation.unwrap_or_default(),
+        created: metadata.creation_timestamp.as_ref().map(|time| time.0),
+        spec: serde_json::from_value(spec).map(Arc::new).map_err(|error| error.to_string()),
+        listed: listed.unwrap_or_default().to_owned(),
+        deleting: metadata.deletion_timestamp.is_some(),
+        finalizers: metadata.finalizers.clone().unwrap_or_default(),
+    }
+}
+
+async fn put(shared: &Shared, authentication: Authentication, first: bool) {
+    let key = authentication.key.clone();
+    let before = shared.authentications.lock().insert(key.clone(), authentication.clone());
+    let changed = before.as_ref().is_none_or(|before| before.spec != authentication.spec);
+    let happened = match (&before, first) {
+        (None, true) => Happened::Found(authentication),
+        _ => Happened::Changed(authentication),
+    };
+    let _ = shared.happened.send(happened);
+    if changed {
+        shared.tell(&Dependency::Authentication(key)).await;
+    }
+}
+
+async fn remove(shared: &Shared, key: &AuthenticationKey) {
+    let gone = shared.authentications.lock().remove(key);
+    if let Some(gone) = gone {
+        let _ = shared.happened.send(Happened::Gone(gone));
+        shared.tell(&Dependency::Authentication(key.clone())).await;
+    }
+}

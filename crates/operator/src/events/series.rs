@@ -1,0 +1,140 @@
+//! What was said lately, so that the same said again becomes a count and not another event.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Kind;
+use super::queue::Told;
+
+/// What is said again within this time belongs to the same series. client-go's choice.
+const SERIES_ENDS_AFTER: Duration = Duration::from_secs(6 * 60);
+
+/// A running series is written at most so often; what comes in between is counted.
+const WRITE_EVERY: Duration = Duration::from_secs(60);
+
+/// From so many series on, the ended ones are forgotten.
+const SWEEP_ABOVE: usize = 4096;
+
+/// What makes two events the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    object: String,
+    kind: Kind,
+    reason: &'static str,
+    action: &'static str,
+    note: String,
+}
+
+impl Key {
+    pub(super) fn of(told: &Told) -> Key {
+        let about = &told.about;
+        let part = |part: &Option<String>| part.clone().unwrap_or_default();
+        Key {
+            object: format!(
+                "{}/{}/{}/{}",
+                part(&about.kind),
+                part(&about.namespace),
+                part(&about.name),
+                part(&about.uid)
+            ),
+            kind: told.kind,
+            reason: told.reason,
+            action: told.action,
+            note: told.note.clone(),
+        }
+    }
+
+    /// The object alone, for its budget.
+    pub(super) fn object(&self) -> &str {
+        &self.object
+    }
+}
+
+/// What is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A new event.
+    Create,
+    /// The event of this name now stands for so many.
+    Count {
+        /// Its name.
+        name: String,
+        /// How often it happened so far.
+        count: i32,
+    },
+    /// Nothing yet: it was counted.
+    Wait,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    count: i32,
+    last: Instant,
+    written: Instant,
+}
+
+/// The running series.
+#[derive(Debug, Default)]
+pub(super) struct Series {
+    entries: HashMap<Key, Entry>,
+}
+
+impl Series {
+    /// What to do about something said at `now`.
+    pub(super) fn next(&mut self, key: &Key, now: Instant) -> Step {
+        if self.entries.len() > SWEEP_ABOVE {
+            self.entries.retain(|_, entry| now.saturating_duration_since(entry.last) < SERIES_ENDS_AFTER);
+        }
+        let Some(entry) = self.entries.get_mut(key) else { return Step::Create };
+        if now.saturating_duration_since(entry.last) >= SERIES_ENDS_AFTER {
+            self.entries.remove(key);
+            return Step::Create;
+        }
+        entry.count = entry.count.saturating_add(1);
+        entry.last = now;
+        // The first repetition is written at once: it tells that this is no single event.
+        if entry.count > 2 && now.saturating_duration_since(entry.written) < WRITE_EVERY {
+            return Step::Wait;
+        }
+        entry.written = now;
+        Step::Count { name: entry.name.clone(), count: entry.count }
+    }
+
+    /// Notes that an event was created under this name.
+    pub(super) fn created(&mut self, key: Key, name: String, now: Instant) {
+        self.entries.insert(key, Entry { name, count: 1, last: now, written: now });
+    }
+
+    /// The event is no longer there: the next one is a new event.
+    pub(super) fn lost(&mut self, key: &Key) {
+        self.entries.remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::ObjectReference;
+
+    fn key(note: &str) -> Key {
+        let about = ObjectReference { name: Some("orders".into()), ..ObjectReference::default() };
+        Key::of(&Told { about, kind: Kind::Warning, reason: "KEDAScalerFailed", action: "Reading", note: note.into() })
+    }
+
+    #[test]
+    fn a_repetition_counts_and_is_written_at_most_once_a_minute() {
+        let (mut series, start) = (Series::default(), Instant::now());
+        let second = Duration::from_secs(1);
+        assert_eq!(series.next(&key("refused"), start), Step::Create);
+        series.created(key("refused"), "orders.1".into(), start);
+        let counted = |count| Step::Count { name: "orders.1".into(), count };
+        for (at, expected) in [(1, counted(2)), (2, Step::Wait), (30, Step::Wait), (61, counted(5)), (62, Step::Wait)] {
+            assert_eq!(series.next(&key("refused"), start + second * at), expected, "after {at} s");
+        }
+        assert_eq!(series.next(&key("another"), start + second * 63), Step::Create, "another note is another event");
+        assert_eq!(series.next(&key("refused"), start + second * (62 + 360)), Step::Create, "after six quiet minutes");
+    }
+}

@@ -1,0 +1,125 @@
+//! Listening with TLS for HTTP/1.1 and HTTP/2.
+//!
+//! The certificate is looked up at each handshake, so it may change while connections are open. A connection that does
+//! not get through its handshake, or sends no request, is cut off; their number is bounded.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Connections open at once; the API server keeps a handful, each with many streams.
+const MOST_CONNECTIONS: usize = 1024;
+/// How long a handshake, and the head of a request, may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a silent HTTP/2 connection is asked for a sign of life, and how long it may take to give one.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+/// How long open requests may take after the end was asked for.
+const GRACE: Duration = Duration::from_secs(5);
+/// The pause after the system refused a connection, as when no file handles are left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Who is at the other end of a connection.
+pub(crate) type Chain = Arc<[CertificateDer<'static>]>;
+
+/// Answers the requests of connections.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// What is kept for a connection.
+    type Connection: Send + Sync + 'static;
+
+    /// A connection whose other end showed these certificates, not yet judged.
+    fn connected(&self, chain: Chain) -> Self::Connection;
+
+    /// Answers one request.
+    fn answer(
+        &self,
+        connection: &Self::Connection,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// Serves until `stop`, then lets open requests end.
+pub(crate) async fn serve<H: Handler>(
+    what: &'static str,
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+    handler: Arc<H>,
+    stop: CancellationToken,
+) {
+    let (acceptor, places, tasks) =
+        (TlsAcceptor::from(config), Arc::new(Semaphore::new(MOST_CONNECTIONS)), TaskTracker::new());
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = stop.cancelled() => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let (acceptor, handler, stop) = (acceptor.clone(), Arc::clone(&handler), stop.clone());
+                tasks.spawn(async move {
+                    if let Err(error) = connection(stream, acceptor, handler, stop).await {
+                        tracing::debug!(what, %error, "a connection ended");
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(what, %error, "accepting a connection");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    tasks.close();
+    if timeout(GRACE, tasks.wait()).await.is_err() {
+        tracing::warn!(what, open = tasks.len(), "requests are cut off");
+    }
+}
+
+async fn connection<H: Handler>(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    handler: Arc<H>,
+    stop: CancellationToken,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    stream.set_nodelay(true)?;
+    let stream = timeout(PATIENCE, acceptor.accept(stream))
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long"))??;
+    let chain: Chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec().into();
+    let state = Arc::new(handler.connected(chain));
+    let service = service_fn(move |request| {
+        let (handler, state) = (Arc::clone(&handler), Arc::clone(&state));
+        async move { Ok::<_, Infallible>(handler.answer(&state, request).await) }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    let (interval, longest) = KEEP_ALIVE;
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(interval).keep_alive_timeout(longest);
+    let served = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(served);
+    tokio::select! {
+        ended = served.as_mut() => return ended,
+        () = stop.cancelled() => served.as_mut().graceful_shutdown(),
+    }
+    timeout(GRACE, served).await.unwrap_or(Ok(()))
+}

@@ -1,0 +1,112 @@
+//! Everything the process knows of the cluster: one shared watch a kind, stripped to what is needed, in an [`Index`].
+//!
+//! What changed is told as [`Change`]s. Workloads are watched by kind, and only kinds that a ScaledObject names.
+
+mod brief;
+mod feed;
+mod index;
+mod objects;
+mod workloads;
+
+use std::sync::Arc;
+
+use kube::Client;
+use kube::core::ApiResource;
+use tidegate_engine::TargetId;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::Options;
+
+pub(crate) use brief::{HPA_OWNERSHIP, MANAGED_BY, Named};
+pub use brief::{HpaBrief, HpaOwner, HpaScaling, KnownObject, WorkloadBrief};
+pub(crate) use feed::{Step, follow};
+pub use index::Index;
+pub(crate) use index::{id_of, is_newer};
+pub(crate) use objects::{scaled_object_resource, scaling_policy_resource};
+pub(crate) use workloads::{Workloads, brief_of, slim};
+
+/// Something that a watch saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// A ScaledObject, what is attached to it, or its HorizontalPodAutoscaler changed in a way that may ask for
+    /// something to be done.
+    Object(TargetId),
+    /// A ScaledObject is not there any more.
+    Gone(TargetId),
+    /// The conditions of a ScaledObject's HorizontalPodAutoscaler changed.
+    HpaStatus(TargetId),
+    /// The counts of what a ScaledObject scales changed.
+    Counts(TargetId),
+}
+
+/// The running watches. They end when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Watches {
+    pub(crate) index: Index,
+    pub(crate) workloads: Workloads,
+    tasks: Arc<Tasks>,
+}
+
+/// Tasks that end with their owner.
+#[derive(Debug, Default)]
+struct Tasks {
+    tracker: TaskTracker,
+    stop: tokio_util::sync::CancellationToken,
+}
+
+impl Tasks {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(self.stop.clone().run_until_cancelled_owned(async move {
+            task.await;
+        }));
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Watches {
+    /// Starts all watches but those of workloads.
+    pub(crate) fn start(client: Client, options: &Options, changes: mpsc::UnboundedSender<Change>) -> Watches {
+        let (index, tasks) = (Index::default(), Arc::new(Tasks::default()));
+        let namespaces: Vec<Option<String>> = if options.namespaces.is_empty() {
+            vec![None]
+        } else {
+            options.namespaces.iter().cloned().map(Some).collect()
+        };
+        for namespace in &namespaces {
+            let namespace = namespace.as_deref();
+            let (labels, told) = (options.label_selector.clone(), changes.clone());
+            index.expect_list();
+            tasks.spawn(objects::scaled_objects(client.clone(), namespace, labels, index.clone(), told));
+            index.expect_list();
+            tasks.spawn(objects::scaling_policies(client.clone(), namespace, index.clone(), changes.clone()));
+            index.expect_list();
+            tasks.spawn(objects::hpas(client.clone(), namespace, index.clone(), changes.clone()));
+        }
+        let workloads = Workloads::new(client, namespaces, index.clone(), changes, Arc::downgrade(&tasks));
+        Watches { index, workloads, tasks }
+    }
+
+    /// Ends all watches.
+    pub(crate) async fn stop(&self) {
+        self.tasks.stop.cancel();
+        self.tasks.tracker.close();
+        self.tasks.tracker.wait().await;
+    }
+}
+
+/// An API of one namespace, or of all.
+fn api<K>(client: Client, namespace: Option<&str>, resource: &ApiResource) -> kube::Api<K>
+where
+    K: kube::Resource<DynamicType = ApiResource, Scope = kube::core::DynamicResourceScope>,
+{
+    match namespace {
+        Some(namespace) => kube::Api::namespaced_with(client, namespace, resource),
+        None => kube::Api::all_with(client, resource),
+    }
+}
