@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_engine::Workload;
+use tidegate_scalers::LabelSelector;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use backoff::RestartDelays;
@@ -139,6 +140,13 @@ impl Pods {
         let (reply, answer) = oneshot::channel();
         let _ = self.orders.send(Order::Counts { key, reply });
         answer.await.ok().flatten()
+    }
+
+    /// How many pods of a namespace match, those that are ending too. `None`: the run is over.
+    pub(crate) async fn matching(&self, namespace: &str, selector: LabelSelector) -> Option<u64> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.orders.send(Order::Matching { namespace: namespace.into(), selector, reply });
+        answer.await.ok()
     }
 
     /// Ends all pods within their grace, all at once. Returns when nothing is left.

@@ -60,7 +60,8 @@ pub(crate) fn build(
     if containers.len() < pod.containers.len() || containers.is_empty() {
         return (None, problems);
     }
-    let template = PodTemplate { containers, grace: Duration::from_secs(grace), deletion_cost: cost };
+    let labels = spec.template.metadata.as_ref().and_then(|metadata| metadata.labels.clone()).unwrap_or_default();
+    let template = PodTemplate { containers, grace: Duration::from_secs(grace), deletion_cost: cost, labels };
     let replicas = u32::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
     let spec = DeploymentSpec { key, revision: revision.finish(), template: Arc::new(template) };
     (Some(DeploymentParts { spec, replicas }), problems)

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tidegate_engine::Workload;
+use tidegate_scalers::LabelSelector;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ pub(crate) enum Order {
     Remove { key: DeploymentKey },
     Scale { key: DeploymentKey, replicas: u32, reply: oneshot::Sender<bool> },
     Counts { key: DeploymentKey, reply: oneshot::Sender<Option<Workload>> },
+    Matching { namespace: Arc<str>, selector: LabelSelector, reply: oneshot::Sender<u64> },
     Shutdown { reply: oneshot::Sender<()> },
     Kill,
 }
@@ -122,6 +124,9 @@ impl Manager {
                 let found = self.deployments.get(&key).filter(|deployment| !deployment.removed);
                 let _ = reply.send(found.map(Deployment::counts));
             }
+            Order::Matching { namespace, selector, reply } => {
+                let _ = reply.send(self.matching(&namespace, &selector));
+            }
             Order::Shutdown { reply } => {
                 self.ending.push(reply);
                 self.end_everything();
@@ -131,6 +136,14 @@ impl Manager {
                 self.end_everything();
             }
         }
+    }
+
+    fn matching(&self, namespace: &str, selector: &LabelSelector) -> u64 {
+        let meant = self
+            .deployments
+            .iter()
+            .filter(|(key, deployment)| *key.namespace == *namespace && selector.matches(&deployment.template.labels));
+        meant.map(|(_, deployment)| deployment.pods.len() as u64).sum()
     }
 
     fn put(&mut self, spec: DeploymentSpec, replicas: u32) {

@@ -1,5 +1,6 @@
 //! What a Deployment asks for, resolved: nothing in here refers to another manifest any more.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub(crate) struct PodTemplate {
     pub(crate) grace: Duration,
     /// The annotation `controller.kubernetes.io/pod-deletion-cost`.
     pub(crate) deletion_cost: i32,
+    /// The pods' labels.
+    pub(crate) labels: BTreeMap<String, String>,
 }
 
 /// One container: a command line with its environment.

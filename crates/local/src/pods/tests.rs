@@ -1,5 +1,6 @@
 //! Pods with real processes: small shell scripts.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -116,7 +117,12 @@ fn shell(script: &str) -> ContainerTemplate {
 }
 
 fn template(script: &str) -> PodTemplate {
-    PodTemplate { containers: vec![shell(script)], grace: Duration::from_secs(20), deletion_cost: 0 }
+    PodTemplate {
+        containers: vec![shell(script)],
+        grace: Duration::from_secs(20),
+        deletion_cost: 0,
+        labels: BTreeMap::new(),
+    }
 }
 
 /// Waits for a condition; what is waited for is named when it does not come.
