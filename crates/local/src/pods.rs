@@ -10,6 +10,7 @@ mod plan;
 mod pod;
 mod probe;
 mod program;
+mod requests;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use tidegate_scalers::LabelSelector;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use backoff::RestartDelays;
+pub(crate) use requests::{ContainerRequests, Requests};
 pub(crate) use template::{
     ContainerTemplate, DeploymentKey, DeploymentSpec, PodIdentity, PodTemplate, Probe, ProbeAction, Variables,
 };
@@ -71,6 +73,16 @@ pub(crate) enum PodWhat {
     Killed,
     /// Nothing of it is left.
     Gone,
+}
+
+/// A pod, for those who measure it.
+#[derive(Clone, Debug)]
+pub(crate) struct PodSeen {
+    pub(crate) name: Arc<str>,
+    pub(crate) ready: bool,
+    pub(crate) terminating: bool,
+    /// By the newest template of its Deployment.
+    pub(crate) requests: Arc<Requests>,
 }
 
 /// Who is told about pods. Called from the manager's task: must return quickly.
@@ -139,6 +151,13 @@ impl Pods {
     pub(crate) async fn counts(&self, key: DeploymentKey) -> Option<Workload> {
         let (reply, answer) = oneshot::channel();
         let _ = self.orders.send(Order::Counts { key, reply });
+        answer.await.ok().flatten()
+    }
+
+    /// The pods of a Deployment. `None`: there is none.
+    pub(crate) async fn seen(&self, key: DeploymentKey) -> Option<Vec<PodSeen>> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.orders.send(Order::Seen { key, reply });
         answer.await.ok().flatten()
     }
 

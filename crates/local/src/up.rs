@@ -5,6 +5,7 @@ mod externals;
 mod load;
 mod observed;
 mod pod_counter;
+mod pod_usage;
 mod pod_watch;
 mod records;
 mod run;

@@ -11,10 +11,10 @@ use tidegate_crds::k8s_openapi::api::core::v1::{
     Container, HTTPGetAction, PodSpec, PodTemplateSpec, Probe as ProbeSpec,
 };
 use tidegate_crds::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use tidegate_crds::{Configs, Located, Problem};
+use tidegate_crds::{Configs, Located, Problem, quantity};
 
 use crate::pods::{
-    ContainerTemplate, DeploymentKey, DeploymentSpec, PodIdentity, PodTemplate, Probe, ProbeAction, Variables,
+    ContainerRequests, ContainerTemplate, DeploymentKey, DeploymentSpec, PodIdentity, PodTemplate, Probe, ProbeAction, Requests, Variables,
 };
 
 /// Kubernetes' default for `terminationGracePeriodSeconds`.
@@ -60,11 +60,23 @@ pub(crate) fn build(
     if containers.len() < pod.containers.len() || containers.is_empty() {
         return (None, problems);
     }
+    let requests = Arc::new(Requests(pod.containers.iter().map(requests).collect()));
     let labels = spec.template.metadata.as_ref().and_then(|metadata| metadata.labels.clone()).unwrap_or_default();
-    let template = PodTemplate { containers, grace: Duration::from_secs(grace), deletion_cost: cost, labels };
+    let template = PodTemplate { containers, grace: Duration::from_secs(grace), deletion_cost: cost, labels, requests };
     let replicas = u32::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
     let spec = DeploymentSpec { key, revision: revision.finish(), template: Arc::new(template) };
     (Some(DeploymentParts { spec, replicas }), problems)
+}
+
+/// What a container requests; where it requests nothing but has a limit, that, as on Kubernetes.
+fn requests(container: &Container) -> ContainerRequests {
+    let resources = container.resources.clone().unwrap_or_default();
+    let milli = |name: &str| {
+        let text = [&resources.requests, &resources.limits].into_iter().find_map(|all| all.as_ref()?.get(name))?;
+        let amount = quantity(&text.0).filter(|amount| *amount > 0.0)?;
+        Some((amount * 1000.0).round() as u64)
+    };
+    ContainerRequests { name: container.name.clone(), cpu_milli: milli("cpu"), memory_milli: milli("memory") }
 }
 
 /// Where in a Deployment we are.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::container::PodContext;
 use super::plan::{PodView, plan};
-use super::{DeploymentKey, DeploymentSpec, PodObserver, PodTemplate, PodWhat, Shared, Told, pod};
+use super::{DeploymentKey, DeploymentSpec, PodObserver, PodSeen, PodTemplate, PodWhat, Shared, Told, pod};
 use crate::processes::{self, Process};
 
 /// Many pods often go together.
@@ -29,6 +29,7 @@ pub(crate) enum Order {
     Scale { key: DeploymentKey, replicas: u32, reply: oneshot::Sender<bool> },
     Counts { key: DeploymentKey, reply: oneshot::Sender<Option<Workload>> },
     Matching { namespace: Arc<str>, selector: LabelSelector, reply: oneshot::Sender<u64> },
+    Seen { key: DeploymentKey, reply: oneshot::Sender<Option<Vec<PodSeen>>> },
     Shutdown { reply: oneshot::Sender<()> },
     Kill,
 }
@@ -126,6 +127,9 @@ impl Manager {
             }
             Order::Matching { namespace, selector, reply } => {
                 let _ = reply.send(self.matching(&namespace, &selector));
+            }
+            Order::Seen { key, reply } => {
+                let _ = reply.send(self.deployments.get(&key).map(Deployment::seen));
             }
             Order::Shutdown { reply } => {
                 self.ending.push(reply);
@@ -240,6 +244,16 @@ impl Manager {
 impl Deployment {
     fn live(&self) -> impl Iterator<Item = &Pod> {
         self.pods.values().filter(|pod| !pod.terminating)
+    }
+
+    fn seen(&self) -> Vec<PodSeen> {
+        let seen = |pod: &Pod| PodSeen {
+            name: Arc::clone(&pod.name),
+            ready: pod.ready,
+            terminating: pod.terminating,
+            requests: Arc::clone(&self.template.requests),
+        };
+        self.pods.values().map(seen).collect()
     }
 
     fn counts(&self) -> Workload {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tidegate_crds::env::Environment;
 
+use super::Requests;
+
 /// A Deployment by `namespace` and `name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct DeploymentKey {
@@ -47,6 +49,8 @@ pub(crate) struct PodTemplate {
     pub(crate) deletion_cost: i32,
     /// The pods' labels.
     pub(crate) labels: BTreeMap<String, String>,
+    /// What its containers request.
+    pub(crate) requests: Arc<Requests>,
 }
 
 /// One container: a command line with its environment.

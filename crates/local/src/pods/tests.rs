@@ -121,7 +121,7 @@ fn template(script: &str) -> PodTemplate {
         containers: vec![shell(script)],
         grace: Duration::from_secs(20),
         deletion_cost: 0,
-        labels: BTreeMap::new(),
+        labels: BTreeMap::new(), requests: Arc::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! removed.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tidegate_scalers::Clients;
 use super::externals::{External, Followed};
 use super::observed::ToCalls;
 use super::pod_counter::LocalPods;
+use super::pod_usage::LocalUsage;
 use super::states::{FileStates, SavedReplicas};
 use super::workloads::Bindings;
 use crate::folder::{DeploymentParts, Examined, TargetParts};
@@ -54,7 +56,7 @@ pub(crate) struct InForce {
 const DEFAULT_STABILIZATION: Duration = Duration::from_secs(300);
 
 impl Applied {
-    /// Nothing is in force yet.
+    /// Nothing is in force yet. `state` is the state folder.
     pub(crate) fn new(
         handle: Handle,
         pods: Pods,
@@ -62,10 +64,12 @@ impl Applied {
         states: FileStates,
         console: Arc<Store>,
         clock: Arc<dyn Clock>,
+        state: PathBuf,
     ) -> Self {
         let (targets, deployments) = (HashMap::new(), HashMap::new());
+        let usage = Arc::new(LocalUsage::new(pods.clone(), Arc::clone(&bindings), state));
         let (observer, counter) = (Arc::new(ToCalls(Arc::clone(&console))), Arc::new(LocalPods(pods.clone())));
-        let clients = Clients::new().observed_by(observer).with_pods(counter);
+        let clients = Clients::new().observed_by(observer).with_pods(counter).with_usage(usage);
         let followed = HashMap::new();
         Applied { handle, pods, clients, followed, bindings, states, console, clock, targets, deployments }
     }

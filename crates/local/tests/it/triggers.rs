@@ -72,6 +72,19 @@ async fn pods_of_this_machine_are_counted() {
     run.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_pods_use_of_the_processors_moves_replicas() {
+    let folder = tempfile::tempdir().unwrap();
+    let trigger = "{type: cpu, metricType: Utilization, metadata: {value: '60'}}";
+    let busy = "while :; do :; done\", \"-\"], resources: {requests: {cpu: 100m}}, args: [\"-";
+    let deployment = deployment("work", 1).replace("exec sleep 600\"]", &format!("{busy}\"]"));
+    let object = scaled_object("work", 1, trigger).replace("cooldownPeriod: 1", "minReplicaCount: 1\n  maxReplicaCount: 3");
+    write(folder.path(), "all.yaml", &(deployment + &object));
+    let run = Upping::start(folder.path());
+    until("one busy pod asks for as many as there may be", || processes(folder.path()).len() == 3).await;
+    run.stop().await;
+}
+
 /// An external scaler.
 #[derive(Clone)]
 struct Play {
