@@ -11,6 +11,7 @@ mod targets;
 mod watch;
 
 pub(crate) use deployments::DeploymentParts;
+pub use deployments::pod_template;
 pub use examine::validate;
 pub(crate) use examine::{Examined, examine};
 pub(crate) use files::Files;

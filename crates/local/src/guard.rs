@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-pub(crate) use link::GuardLink;
+pub use link::GuardLink;
 
 use crate::processes::{self, Process};
 
@@ -104,7 +104,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 }
 
 /// Ends what an earlier run of the same folder left behind. Blocks until it is gone. Gives back how many there were.
-pub(crate) fn end_orphans(state: &Path, grace: Duration) -> usize {
+pub fn end_orphans(state: &Path, grace: Duration) -> usize {
     let orphans = processes::of_run(state);
     if !orphans.is_empty() {
         let graces = orphans.iter().map(|(process, _)| (process.group, grace)).collect();
@@ -141,7 +141,10 @@ fn belonging(state: &Path, graces: &HashMap<i32, Duration>) -> Vec<Process> {
     processes::all().into_iter().filter(mine).collect()
 }
 
-pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
+/// When a process that has not ended was started, in the kernel's ticks since boot: with its number, it names one process
+/// for good. `None`: there is none of this number.
+#[must_use]
+pub fn start_ticks(pid: u32) -> Option<u64> {
     let process = processes::stat(i32::try_from(pid).ok()?)?;
     (!process.zombie).then_some(process.start_ticks)
 }

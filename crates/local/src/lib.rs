@@ -10,15 +10,15 @@ mod files;
 mod folder;
 pub mod guard;
 pub mod logs;
-mod pods;
-mod processes;
+pub mod pods;
+pub mod processes;
 mod progress;
 pub mod running;
 mod signals;
 mod state_dir;
 mod up;
 
-pub use folder::validate;
+pub use folder::{pod_template, validate};
 pub use guard::GuardCommand;
 pub use progress::{Progress, ProgressKind, Silent};
 pub use signals::{Stops, stop_on_interrupt, stop_on_signals};

@@ -7,7 +7,8 @@ mod read;
 mod write;
 
 pub use read::{LogError, LogInfo, LogLine, LogQuery, list, read};
-pub(crate) use write::{LogOptions, Logs, PodLog};
+pub(crate) use write::PodLog;
+pub use write::{LogOptions, Logs};
 
 /// The name of the file that is being written.
 const CURRENT: &str = "current.log";

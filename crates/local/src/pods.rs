@@ -14,6 +14,7 @@ mod requests;
 mod template;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,11 +24,13 @@ use tidegate_engine::Workload;
 use tidegate_scalers::LabelSelector;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use backoff::RestartDelays;
+pub use backoff::RestartDelays;
+pub use container::PodContext;
+pub use pod::{PodListener, run};
 pub(crate) use requests::{ContainerRequests, Requests};
-pub(crate) use template::{
-    ContainerTemplate, DeploymentKey, DeploymentSpec, PodIdentity, PodTemplate, Probe, ProbeAction, Variables,
-};
+pub(crate) use template::PodNature;
+pub use template::{ContainerTemplate, PodIdentity, PodTemplate, Probe, ProbeAction, RestartPolicy, Variables};
+pub(crate) use template::{DeploymentKey, DeploymentSpec};
 
 use crate::guard::GuardLink;
 use crate::logs::Logs;
@@ -35,38 +38,57 @@ use manager::{Manager, Order};
 
 /// What all pods have in common.
 #[derive(Clone, Debug)]
-pub(crate) struct PodOptions {
+pub struct PodOptions {
     /// The folder of the manifests: where commands run unless told otherwise.
-    pub(crate) folder: PathBuf,
+    pub folder: PathBuf,
     /// The state folder: marks the processes as ours.
-    pub(crate) state: PathBuf,
+    pub state: PathBuf,
     /// The folder that holds a folder for each pod.
-    pub(crate) pods: PathBuf,
+    pub pods: PathBuf,
     /// A folder with the program `tidegate`, put first in `PATH`.
-    pub(crate) bin: PathBuf,
+    pub bin: PathBuf,
     /// The running program.
-    pub(crate) program: PathBuf,
+    pub program: PathBuf,
     /// Between restarts.
-    pub(crate) restart_delays: RestartDelays,
+    pub restart_delays: RestartDelays,
 }
 
 /// Something that happened to a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PodWhat {
+pub enum PodWhat {
     /// It exists; nothing of it runs yet.
     Created,
     /// A process of it runs.
-    Started { pid: i32 },
+    Started {
+        /// Also the number of its group.
+        pid: i32,
+    },
     /// All of its containers are ready.
     Ready,
     /// One of them is not any more.
-    Unready { found: String },
+    Unready {
+        /// What the probe found.
+        found: String,
+    },
     /// A process ended without having been asked to.
-    Exited { status: String },
+    Exited {
+        /// Its exit code; 128 and the number of the signal that ended it, as container runtimes put it.
+        code: i32,
+        /// In words.
+        status: String,
+    },
     /// A process could not be started.
-    StartFailed { error: String },
+    StartFailed {
+        /// What went wrong.
+        error: String,
+    },
     /// A process will be started again after a wait.
-    Restarting { restarts: u32, wait: Duration },
+    Restarting {
+        /// How many there will have been.
+        restarts: u32,
+        /// Until then.
+        wait: Duration,
+    },
     /// It was asked to end.
     Terminating,
     /// It did not end within its grace.
@@ -82,7 +104,7 @@ pub(crate) struct PodSeen {
     pub(crate) ready: bool,
     pub(crate) terminating: bool,
     /// By the newest template of its Deployment.
-    pub(crate) requests: Arc<Requests>,
+    pub(crate) nature: Arc<PodNature>,
 }
 
 /// Who is told about pods. Called from the manager's task: must return quickly.
@@ -93,20 +115,15 @@ pub(crate) trait PodObserver: Send + Sync {
     fn event(&self, deployment: &DeploymentKey, pod: &Arc<str>, what: &PodWhat);
 }
 
-/// What pods share with each other and with the manager.
-pub(crate) struct Shared {
-    pub(crate) options: PodOptions,
-    pub(crate) guard: Arc<GuardLink>,
-    pub(crate) logs: Logs,
-    pub(crate) told: mpsc::UnboundedSender<Told>,
-}
-
-/// What a pod tells the manager.
-pub(crate) struct Told {
-    pub(crate) deployment: DeploymentKey,
-    pub(crate) number: u64,
-    pub(crate) pod: Arc<str>,
-    pub(crate) what: PodWhat,
+/// What pods share with each other.
+#[derive(Debug)]
+pub struct Shared {
+    /// Folders and delays.
+    pub options: PodOptions,
+    /// Ends their processes when this one is gone.
+    pub guard: Arc<GuardLink>,
+    /// Takes what they print.
+    pub logs: Logs,
 }
 
 /// All pods of a run. Cheap to clone.
@@ -125,8 +142,8 @@ impl Pods {
     ) -> Pods {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (told, heard) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared { options, guard, logs, told });
-        tokio::spawn(Manager::new(shared, observer).run(inbox, heard));
+        let shared = Arc::new(Shared { options, guard, logs });
+        tokio::spawn(Manager::new(shared, observer, told).run(inbox, heard));
         Pods { orders }
     }
 

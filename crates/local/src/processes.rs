@@ -10,31 +10,36 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 /// In the environment of every process of a pod: `<state folder>#<pod>`.
-pub(crate) const OWNER: &str = "TIDEGATE_OWNER";
+pub const OWNER: &str = "TIDEGATE_OWNER";
 
 /// The value of [`OWNER`] for a pod.
-pub(crate) fn owner(state: &Path, pod: &str) -> String {
+#[must_use]
+pub fn owner(state: &Path, pod: &str) -> String {
     format!("{}#{pod}", state.display())
 }
 
 /// A process and when it started; the number alone may be another's by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Process {
-    pub(crate) pid: i32,
-    pub(crate) group: i32,
-    pub(crate) start_ticks: u64,
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// The number of its process group.
+    pub group: i32,
+    /// In the kernel's ticks since boot.
+    pub start_ticks: u64,
     /// Ended, and only waiting for its parent to notice.
-    pub(crate) zombie: bool,
+    pub zombie: bool,
 }
 
 impl Process {
     /// Whether this very process is there and has not ended.
-    pub(crate) fn alive(self) -> bool {
+    #[must_use]
+    pub fn alive(self) -> bool {
         stat(self.pid).is_some_and(|now| now.start_ticks == self.start_ticks && !now.zombie)
     }
 
     /// Sends a signal, unless the number belongs to another process by now.
-    pub(crate) fn signal(self, signal: Signal) {
+    pub fn signal(self, signal: Signal) {
         if self.alive() {
             let _ = kill(Pid::from_raw(self.pid), signal);
         }
@@ -42,7 +47,7 @@ impl Process {
 }
 
 /// Sends a signal to every process of a group.
-pub(crate) fn signal_group(group: i32, signal: Signal) {
+pub fn signal_group(group: i32, signal: Signal) {
     // 0 and 1 would mean our own group and everybody.
     if group > 1 {
         let _ = killpg(Pid::from_raw(group), signal);
@@ -50,7 +55,8 @@ pub(crate) fn signal_group(group: i32, signal: Signal) {
 }
 
 /// One process. `None`: there is none of this number.
-pub(crate) fn stat(pid: i32) -> Option<Process> {
+#[must_use]
+pub fn stat(pid: i32) -> Option<Process> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in parentheses, which may itself hold anything.
     let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace();
@@ -61,14 +67,16 @@ pub(crate) fn stat(pid: i32) -> Option<Process> {
 }
 
 /// All processes that can be seen, ended ones not.
-pub(crate) fn all() -> Vec<Process> {
+#[must_use]
+pub fn all() -> Vec<Process> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(stat).filter(|process| !process.zombie).collect()
 }
 
 /// The pod that a process belongs to, if it is one of the run that keeps its state in `state`.
-pub(crate) fn pod_of(process: Process, state: &Path) -> Option<String> {
+#[must_use]
+pub fn pod_of(process: Process, state: &Path) -> Option<String> {
     let environment = fs::read(format!("/proc/{}/environ", process.pid)).ok()?;
     let prefix = format!("{OWNER}={}#", state.display());
     let mut variables = environment.split(|byte| *byte == 0);
@@ -77,7 +85,8 @@ pub(crate) fn pod_of(process: Process, state: &Path) -> Option<String> {
 }
 
 /// Every process that belongs to a pod of the run that keeps its state in `state`, with its pod.
-pub(crate) fn of_run(state: &Path) -> Vec<(Process, String)> {
+#[must_use]
+pub fn of_run(state: &Path) -> Vec<(Process, String)> {
     all().into_iter().filter_map(|process| Some((process, pod_of(process, state)?))).collect()
 }
 

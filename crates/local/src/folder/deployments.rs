@@ -14,7 +14,8 @@ use tidegate_crds::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use tidegate_crds::{Configs, Located, Problem, quantity};
 
 use crate::pods::{
-    ContainerRequests, ContainerTemplate, DeploymentKey, DeploymentSpec, PodIdentity, PodTemplate, Probe, ProbeAction, Requests, Variables,
+    ContainerRequests, ContainerTemplate, DeploymentKey, DeploymentSpec, PodIdentity, PodNature, PodTemplate, Probe,
+    ProbeAction, Requests, RestartPolicy, Variables,
 };
 
 /// Kubernetes' default for `terminationGracePeriodSeconds`.
@@ -39,17 +40,11 @@ pub(crate) fn build(
     let mut problems = Vec::new();
     let metadata = &deployment.value.metadata;
     let Some(spec) = &deployment.value.spec else { return (None, problems) };
-    let pod = spec.template.spec.clone().unwrap_or_default();
-    ignored(deployment, &pod, &mut problems);
-    let owned = Arc::new(deployment.map(|value| (*value).clone()));
-    let containers = pod.containers.iter().enumerate().filter_map(|(index, container)| {
-        let at = Place { deployment, base: format!("spec.template.spec.containers[{index}]") };
-        let variables = Arc::new(FromManifest { deployment: Arc::clone(&owned), index, configs: Arc::clone(configs) });
-        container_template(container, &at, variables, &mut problems)
-    });
-    let containers: Vec<ContainerTemplate> = containers.collect();
-    let cost = deletion_cost(deployment, &spec.template, &mut problems);
-    let grace = u64::try_from(pod.termination_grace_period_seconds.unwrap_or(GRACE_SECONDS)).unwrap_or(0);
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned());
+    let (template, found) = pod_template(deployment, configs, &machine);
+    problems.extend(found);
+    let Some(template) = template else { return (None, problems) };
     let mut revision = DefaultHasher::new();
     // The template as it was written, so that a change of anything in it makes new pods.
     serde_json::to_string(&spec.template).unwrap_or_default().hash(&mut revision);
@@ -57,15 +52,55 @@ pub(crate) fn build(
         metadata.namespace.as_deref().unwrap_or("default"),
         metadata.name.as_deref().unwrap_or_default(),
     );
+    let replicas = u32::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
+    let spec = DeploymentSpec {
+        key,
+        revision: revision.finish(),
+        template: Arc::new(template),
+        nature: Arc::new(nature(&spec.template)),
+    };
+    (Some(DeploymentParts { spec, replicas }), problems)
+}
+
+/// Makes the template of a Deployment's pods into what runs them as processes, with everything wrong or suspicious.
+/// `node` is the name of the machine that pods see. The problems say what `tidegate up` does.
+#[must_use]
+pub fn pod_template(
+    deployment: &Located<&Deployment>,
+    configs: &Arc<Configs>,
+    node: &str,
+) -> (Option<PodTemplate>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let Some(spec) = &deployment.value.spec else { return (None, problems) };
+    let pod = spec.template.spec.clone().unwrap_or_default();
+    ignored(deployment, &pod, &mut problems);
+    let owned = Arc::new(deployment.map(|value| (*value).clone()));
+    let containers = pod.containers.iter().enumerate().filter_map(|(index, container)| {
+        let at = Place { deployment, base: format!("spec.template.spec.containers[{index}]") };
+        let (deployment, configs) = (Arc::clone(&owned), Arc::clone(configs));
+        let variables = Arc::new(FromManifest { deployment, index, configs, node: node.to_owned() });
+        container_template(container, &at, variables, &mut problems)
+    });
+    let containers: Vec<ContainerTemplate> = containers.collect();
+    let deletion_cost = deletion_cost(deployment, &spec.template, &mut problems);
     if containers.len() < pod.containers.len() || containers.is_empty() {
         return (None, problems);
     }
-    let requests = Arc::new(Requests(pod.containers.iter().map(requests).collect()));
-    let labels = spec.template.metadata.as_ref().and_then(|metadata| metadata.labels.clone()).unwrap_or_default();
-    let template = PodTemplate { containers, grace: Duration::from_secs(grace), deletion_cost: cost, labels, requests };
-    let replicas = u32::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
-    let spec = DeploymentSpec { key, revision: revision.finish(), template: Arc::new(template) };
-    (Some(DeploymentParts { spec, replicas }), problems)
+    let grace = u64::try_from(pod.termination_grace_period_seconds.unwrap_or(GRACE_SECONDS)).unwrap_or(0);
+    let restart = match pod.restart_policy.as_deref() {
+        Some("OnFailure") => RestartPolicy::OnFailure,
+        Some("Never") => RestartPolicy::Never,
+        _ => RestartPolicy::Always,
+    };
+    let template = PodTemplate { containers, grace: Duration::from_secs(grace), deletion_cost, restart };
+    (Some(template), problems)
+}
+
+/// What there is to know of a template's pods besides how they run.
+fn nature(template: &PodTemplateSpec) -> PodNature {
+    let labels = template.metadata.as_ref().and_then(|metadata| metadata.labels.clone()).unwrap_or_default();
+    let containers = template.spec.iter().flat_map(|pod| &pod.containers);
+    PodNature { labels, requests: Requests(containers.map(requests).collect()) }
 }
 
 /// What a container requests; where it requests nothing but has a limit, that, as on Kubernetes.
@@ -100,6 +135,7 @@ struct FromManifest {
     deployment: Arc<Located<Deployment>>,
     index: usize,
     configs: Arc<Configs>,
+    node: String,
 }
 
 impl fmt::Debug for FromManifest {
@@ -121,8 +157,7 @@ impl Variables for FromManifest {
             annotations: metadata.and_then(|metadata| metadata.annotations.clone()).unwrap_or_default(),
             ip: "127.0.0.1".to_owned(),
             host_ip: "127.0.0.1".to_owned(),
-            node_name: std::fs::read_to_string("/proc/sys/kernel/hostname")
-                .map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned()),
+            node_name: self.node.clone(),
             service_account: account.unwrap_or_else(|| "default".to_owned()),
             machine_cpus: std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64),
             machine_memory: machine_memory(),

@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// A running guard; replaced when it dies.
 #[derive(Debug)]
-pub(crate) struct GuardLink {
+pub struct GuardLink {
     command: GuardCommand,
     state: PathBuf,
     inner: Mutex<Inner>,
@@ -36,7 +36,7 @@ impl GuardLink {
     ///
     /// # Errors
     /// When the program cannot be started; pods are not started without a guard.
-    pub(crate) fn start(command: GuardCommand, state: &Path) -> io::Result<Arc<GuardLink>> {
+    pub fn start(command: GuardCommand, state: &Path) -> io::Result<Arc<GuardLink>> {
         let link = Arc::new(GuardLink { command, state: state.to_owned(), inner: Mutex::default() });
         let child = link.spawn()?;
         tokio::spawn(Arc::clone(&link).keep(child));
@@ -44,21 +44,21 @@ impl GuardLink {
     }
 
     /// To be called right after a group was started.
-    pub(crate) fn started(&self, group: i32, grace: Duration) {
+    pub fn started(&self, group: i32, grace: Duration) {
         let mut inner = self.lock();
         inner.groups.insert(group, grace);
         inner.tell(Message::Started { group, grace });
     }
 
     /// To be called when a group has ended.
-    pub(crate) fn gone(&self, group: i32) {
+    pub fn gone(&self, group: i32) {
         let mut inner = self.lock();
         inner.groups.remove(&group);
         inner.tell(Message::Gone { group });
     }
 
     /// Everything has ended; the guard may go.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
         inner.tell(Message::Farewell);

@@ -28,24 +28,26 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Limits of the logs.
 #[derive(Clone, Debug)]
-pub(crate) struct LogOptions {
+pub struct LogOptions {
     /// The folder that holds a folder for each pod.
-    pub(crate) folder: PathBuf,
+    pub folder: PathBuf,
     /// A pod has at most two files of this many bytes.
-    pub(crate) file_bytes: u64,
+    pub file_bytes: u64,
     /// Logs of so many pods are kept, the oldest go.
-    pub(crate) pods: usize,
+    pub pods: usize,
 }
 
 impl LogOptions {
-    pub(crate) fn new(folder: PathBuf) -> Self {
+    /// The usual limits.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
         LogOptions { folder, file_bytes: 10 << 20, pods: 1000 }
     }
 }
 
 /// All logs of a run. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Logs {
+pub struct Logs {
     queue: SyncSender<Entry>,
     dropped: Arc<AtomicU64>,
 }
@@ -77,7 +79,7 @@ impl Logs {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(crate) fn start(options: LogOptions) -> io::Result<Logs> {
+    pub fn start(options: LogOptions) -> io::Result<Logs> {
         let (queue, entries) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let writer = Writer { options, dropped: Arc::clone(&dropped), open: HashMap::new() };

@@ -5,9 +5,11 @@ use std::time::Duration;
 /// The delays. The first restart comes at once, the next after `first`, then twice as long each time up to `most`; a
 /// container that ran for twice `most` starts afresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RestartDelays {
-    pub(crate) first: Duration,
-    pub(crate) most: Duration,
+pub struct RestartDelays {
+    /// Before the second restart.
+    pub first: Duration,
+    /// Never longer.
+    pub most: Duration,
 }
 
 impl Default for RestartDelays {

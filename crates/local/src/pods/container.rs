@@ -25,18 +25,26 @@ use crate::processes::{self, signal_group};
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What the containers of a pod have in common.
-pub(crate) struct PodContext {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) template: Arc<PodTemplate>,
-    pub(crate) namespace: Arc<str>,
-    pub(crate) name: Arc<str>,
-    pub(crate) uid: String,
-    /// The pod's folder, for the files it exchanges with `up`.
-    pub(crate) folder: PathBuf,
+#[derive(Debug)]
+pub struct PodContext {
+    /// What all pods have in common.
+    pub shared: Arc<Shared>,
+    /// What is run.
+    pub template: Arc<PodTemplate>,
+    /// `metadata.namespace`.
+    pub namespace: Arc<str>,
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// Marks the pod's processes; unlike any other pod's of the same state folder.
+    pub mark: Arc<str>,
+    /// The pod's folder, for the files it exchanges with its supervisor.
+    pub folder: PathBuf,
     /// End within the grace.
-    pub(crate) stop: CancellationToken,
+    pub stop: CancellationToken,
     /// End now.
-    pub(crate) kill: CancellationToken,
+    pub kill: CancellationToken,
 }
 
 /// A container being run.
@@ -64,11 +72,17 @@ impl Container<'_> {
             match self.start() {
                 Ok(running) => {
                     let Some(status) = self.attend(running, told).await else { return };
-                    told(PodWhat::Exited { status: describe(status) });
+                    told(PodWhat::Exited { code: code(status), status: describe(status) });
+                    if !self.pod.template.restart.restarts(status.success()) {
+                        return;
+                    }
                 }
                 Err(error) => {
                     self.log.note(&error);
                     told(PodWhat::StartFailed { error });
+                    if !self.pod.template.restart.restarts(false) {
+                        return;
+                    }
                 }
             }
             let wait = backoff.after(begun.elapsed());
@@ -176,7 +190,7 @@ impl Container<'_> {
             inherited.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let mut env: Environment = inherited.map(|(name, value)| (name, SecretText::new(value))).collect();
         let path = env.get("PATH").map_or("/usr/local/bin:/usr/bin:/bin", SecretText::expose);
-        let owner = processes::owner(&options.state, &pod.name);
+        let owner = processes::owner(&options.state, &pod.mark);
         let ours = [
             ("PATH", format!("{}:{path}", options.bin.display())),
             ("POD_NAME", pod.name.to_string()),
@@ -202,6 +216,11 @@ async fn read_output(reader: PipeReader, log: PodLog) {
         Ok(receiver) => log.copy(receiver).await,
         Err(error) => log.note(&format!("the output cannot be read: {error}")),
     }
+}
+
+fn code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
 }
 
 fn describe(status: ExitStatus) -> String {

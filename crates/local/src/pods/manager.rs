@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::container::PodContext;
 use super::plan::{PodView, plan};
-use super::{DeploymentKey, DeploymentSpec, PodObserver, PodSeen, PodTemplate, PodWhat, Shared, Told, pod};
+use super::told::{Told, supervise};
+use super::{DeploymentKey, DeploymentSpec, PodNature, PodObserver, PodSeen, PodTemplate, PodWhat, Shared};
 use crate::processes::{self, Process};
 
 /// Many pods often go together.
@@ -37,6 +38,7 @@ pub(crate) enum Order {
 struct Deployment {
     revision: u64,
     template: Arc<PodTemplate>,
+    nature: Arc<PodNature>,
     replicas: u32,
     pods: BTreeMap<u64, Pod>,
     /// Forgotten when its last pod is gone.
@@ -57,6 +59,8 @@ struct Pod {
 pub(crate) struct Manager {
     shared: Arc<Shared>,
     observer: Arc<dyn PodObserver>,
+    /// Given to each pod.
+    told: mpsc::UnboundedSender<Told>,
     deployments: HashMap<DeploymentKey, Deployment>,
     /// Pods made so far.
     made: u64,
@@ -67,10 +71,10 @@ pub(crate) struct Manager {
 }
 
 impl Manager {
-    pub(crate) fn new(shared: Arc<Shared>, observer: Arc<dyn PodObserver>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, observer: Arc<dyn PodObserver>, told: mpsc::UnboundedSender<Told>) -> Self {
         let kill = CancellationToken::new();
         let (deployments, sweeps) = (HashMap::new(), Sweeps::default());
-        Manager { shared, observer, deployments, made: 0, kill, ending: Vec::new(), sweeps }
+        Manager { shared, observer, told, deployments, made: 0, kill, ending: Vec::new(), sweeps }
     }
 
     /// Until nobody can give orders any more and no pod is left.
@@ -146,15 +150,16 @@ impl Manager {
         let meant = self
             .deployments
             .iter()
-            .filter(|(key, deployment)| *key.namespace == *namespace && selector.matches(&deployment.template.labels));
+            .filter(|(key, deployment)| *key.namespace == *namespace && selector.matches(&deployment.nature.labels));
         meant.map(|(_, deployment)| deployment.pods.len() as u64).sum()
     }
 
     fn put(&mut self, spec: DeploymentSpec, replicas: u32) {
-        let DeploymentSpec { key, revision, template } = spec;
+        let DeploymentSpec { key, revision, template, nature } = spec;
         let deployment = self.deployments.entry(key.clone()).or_insert_with(|| Deployment {
             revision,
             template: Arc::clone(&template),
+            nature: Arc::clone(&nature),
             replicas,
             pods: BTreeMap::new(),
             removed: false,
@@ -164,7 +169,7 @@ impl Manager {
             // It came back while its last pods were being ended.
             (deployment.removed, deployment.replicas) = (false, replicas);
         }
-        (deployment.revision, deployment.template) = (revision, template);
+        (deployment.revision, deployment.template, deployment.nature) = (revision, template, nature);
         self.reconcile(&key);
     }
 
@@ -226,7 +231,8 @@ impl Manager {
             }
             for _ in 0..plan.start {
                 self.made += 1;
-                deployment.start(key, self.made, &self.shared, &self.kill);
+                let told = self.told.clone();
+                deployment.start(key, self.made, &self.shared, &self.kill, told);
             }
         }
         let counts = deployment.counts();
@@ -251,7 +257,7 @@ impl Deployment {
             name: Arc::clone(&pod.name),
             ready: pod.ready,
             terminating: pod.terminating,
-            requests: Arc::clone(&self.template.requests),
+            nature: Arc::clone(&self.nature),
         };
         self.pods.values().map(seen).collect()
     }
@@ -296,7 +302,14 @@ impl Deployment {
         }
     }
 
-    fn start(&mut self, key: &DeploymentKey, number: u64, shared: &Arc<Shared>, kill: &CancellationToken) {
+    fn start(
+        &mut self,
+        key: &DeploymentKey,
+        number: u64,
+        shared: &Arc<Shared>,
+        kill: &CancellationToken,
+        told: mpsc::UnboundedSender<Told>,
+    ) {
         let name: Arc<str> = format!("{}-{}", key.name, suffix(number)).into();
         let stop = CancellationToken::new();
         let context = PodContext {
@@ -305,13 +318,14 @@ impl Deployment {
             namespace: Arc::clone(&key.namespace),
             name: Arc::clone(&name),
             uid: uid(number),
+            mark: Arc::clone(&name),
             folder: shared.options.pods.join(&*name),
             stop: stop.clone(),
             kill: kill.clone(),
         };
         let (revision, cost) = (self.revision, self.template.deletion_cost);
         self.pods.insert(number, Pod { name, revision, ready: false, terminating: false, cost, stop });
-        tokio::spawn(pod::run(context, number, key.clone()));
+        tokio::spawn(supervise(context, number, key.clone(), told));
     }
 }
 

@@ -36,48 +36,87 @@ pub(crate) struct DeploymentSpec {
     /// part of it: as on Kubernetes, a changed Secret reaches new pods only.
     pub(crate) revision: u64,
     pub(crate) template: Arc<PodTemplate>,
+    /// What else there is to know of its pods.
+    pub(crate) nature: Arc<PodNature>,
+}
+
+/// What others want to know of pods, and what makes no difference to how they run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PodNature {
+    /// Their labels.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// What their containers request.
+    pub(crate) requests: Requests,
 }
 
 /// `spec.template`.
 #[derive(Clone, Debug)]
-pub(crate) struct PodTemplate {
+pub struct PodTemplate {
     /// At least one.
-    pub(crate) containers: Vec<ContainerTemplate>,
+    pub containers: Vec<ContainerTemplate>,
     /// `terminationGracePeriodSeconds`.
-    pub(crate) grace: Duration,
+    pub grace: Duration,
     /// The annotation `controller.kubernetes.io/pod-deletion-cost`.
-    pub(crate) deletion_cost: i32,
-    /// The pods' labels.
-    pub(crate) labels: BTreeMap<String, String>,
-    /// What its containers request.
-    pub(crate) requests: Arc<Requests>,
+    pub deletion_cost: i32,
+    /// `restartPolicy`.
+    pub restart: RestartPolicy,
+}
+
+/// Which containers are started again when they end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// Each.
+    #[default]
+    Always,
+    /// Those that failed.
+    OnFailure,
+    /// None.
+    Never,
+}
+
+impl RestartPolicy {
+    /// Whether a container that ended so is started again.
+    #[must_use]
+    pub fn restarts(self, success: bool) -> bool {
+        match self {
+            RestartPolicy::Always => true,
+            RestartPolicy::OnFailure => !success,
+            RestartPolicy::Never => false,
+        }
+    }
 }
 
 /// One container: a command line with its environment.
 #[derive(Clone, Debug)]
-pub(crate) struct ContainerTemplate {
-    pub(crate) name: String,
+pub struct ContainerTemplate {
+    /// Its name.
+    pub name: String,
     /// `command` and `args`, with `$(NAME)` still in them.
-    pub(crate) command: Vec<String>,
-    pub(crate) variables: Arc<dyn Variables>,
+    pub command: Vec<String>,
+    /// `env` and `envFrom`.
+    pub variables: Arc<dyn Variables>,
     /// Relative ones are relative to the folder of the manifests.
-    pub(crate) working_dir: Option<PathBuf>,
-    pub(crate) readiness: Option<Probe>,
+    pub working_dir: Option<PathBuf>,
+    /// `readinessProbe`.
+    pub readiness: Option<Probe>,
     /// `lifecycle.preStop.exec.command`.
-    pub(crate) pre_stop: Option<Vec<String>>,
+    pub pre_stop: Option<Vec<String>>,
 }
 
 /// Who a pod is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PodIdentity<'a> {
-    pub(crate) namespace: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) uid: &'a str,
+pub struct PodIdentity<'a> {
+    /// `metadata.namespace`.
+    pub namespace: &'a str,
+    /// `metadata.name`.
+    pub name: &'a str,
+    /// `metadata.uid`.
+    pub uid: &'a str,
 }
 
 /// The environment that a container's manifest asks for. Resolved when a process is started, so that the newest Secrets
 /// and the pod's own name are in it.
-pub(crate) trait Variables: Send + Sync + std::fmt::Debug {
+pub trait Variables: Send + Sync + std::fmt::Debug {
     /// For one pod.
     ///
     /// # Errors
@@ -99,22 +138,42 @@ impl Variables for NoVariables {
 
 /// `readinessProbe`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Probe {
-    pub(crate) action: ProbeAction,
-    pub(crate) initial_delay: Duration,
-    pub(crate) period: Duration,
-    pub(crate) timeout: Duration,
-    pub(crate) success_threshold: u32,
-    pub(crate) failure_threshold: u32,
+pub struct Probe {
+    /// What it does.
+    pub action: ProbeAction,
+    /// Before the first.
+    pub initial_delay: Duration,
+    /// Between two.
+    pub period: Duration,
+    /// A longer one has failed.
+    pub timeout: Duration,
+    /// So many in a row make the container ready.
+    pub success_threshold: u32,
+    /// So many in a row make it unready.
+    pub failure_threshold: u32,
 }
 
 /// What a probe does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ProbeAction {
+pub enum ProbeAction {
     /// Runs a command; ready when it exits with 0.
     Exec(Vec<String>),
     /// Asks over HTTP; ready on a status of 200 to 399.
-    HttpGet { host: String, port: u16, path: String, headers: Vec<(String, String)> },
+    HttpGet {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// Path and query.
+        path: String,
+        /// Sent with it.
+        headers: Vec<(String, String)>,
+    },
     /// Connects; ready when that succeeds.
-    Tcp { host: String, port: u16 },
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
 }

@@ -1,6 +1,5 @@
 //! Pods with real processes: small shell scripts.
 
-use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -68,7 +67,10 @@ impl Bench {
     }
 
     fn put_revision(&self, revision: u64, replicas: u32, template: PodTemplate) {
-        self.pods.put(DeploymentSpec { key: key(), revision, template: Arc::new(template) }, replicas);
+        self.pods.put(
+            DeploymentSpec { key: key(), revision, template: Arc::new(template), nature: Arc::default() },
+            replicas,
+        );
     }
 
     fn counts(&self) -> (u32, u32) {
@@ -121,7 +123,7 @@ fn template(script: &str) -> PodTemplate {
         containers: vec![shell(script)],
         grace: Duration::from_secs(20),
         deletion_cost: 0,
-        labels: BTreeMap::new(), requests: Arc::default(),
+        restart: RestartPolicy::Always,
     }
 }
 
@@ -191,7 +193,7 @@ async fn a_crashing_pod_is_restarted_with_growing_delays() {
         .filter_map(|(_, what)| if let PodWhat::Restarting { wait, .. } = what { Some(wait.as_millis()) } else { None })
         .collect();
     assert_eq!(delays[..5], [0, 50, 100, 200, 200]);
-    assert!(bench.seen(|what| *what == PodWhat::Exited { status: "exit code 3".to_owned() }) >= 5);
+    assert!(bench.seen(|what| *what == PodWhat::Exited { code: 3, status: "exit code 3".to_owned() }) >= 5);
     assert_eq!(bench.events().iter().filter(|(_, what)| *what == PodWhat::Created).count(), 1, "the same pod");
     bench.pods.shutdown().await;
 }

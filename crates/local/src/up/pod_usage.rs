@@ -79,7 +79,11 @@ impl LocalUsage {
             PodSeen { ready: false, .. } => PodState::Unready,
             _ => PodState::Counted,
         };
-        PodUsage { used_milli, requested_milli: pod.requests.of(query.resource, query.container.as_deref()), state }
+        PodUsage {
+            used_milli,
+            requested_milli: pod.nature.requests.of(query.resource, query.container.as_deref()),
+            state,
+        }
     }
 }
 
@@ -96,10 +100,11 @@ impl tidegate_scalers::PodUsage for LocalUsage {
         let pods = self.pods.seen(deployment).await;
         let pods = pods.ok_or_else(|| failed(ReadErrorKind::NotFound, "its Deployment is gone"))?;
         if let Some(name) = container
-            && let Some(pod) = pods.iter().find(|pod| !pod.requests.only(name))
+            && let Some(pod) = pods.iter().find(|pod| !pod.nature.requests.only(name))
         {
             let pod = &pod.name;
-            let message = format!("pod {pod} has other containers than {name}, and processes are told apart by pods only");
+            let message =
+                format!("pod {pod} has other containers than {name}, and processes are told apart by pods only");
             return Err(failed(ReadErrorKind::Configuration, &message));
         }
         let state = self.state.clone();

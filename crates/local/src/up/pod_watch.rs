@@ -67,7 +67,7 @@ impl PodObserver for PodWatch {
             PodWhat::Started { .. } => ProcessWhat::Started,
             PodWhat::Ready => ProcessWhat::Ready,
             PodWhat::Terminating => ProcessWhat::Stopping,
-            PodWhat::Exited { status } => {
+            PodWhat::Exited { status, .. } => {
                 ProcessWhat::Exited { code: status.strip_prefix("exit code ").and_then(|code| code.parse().ok()) }
             }
             PodWhat::Gone => ProcessWhat::Exited { code: None },
@@ -80,7 +80,7 @@ impl PodObserver for PodWatch {
 impl PodWatch {
     fn tell(&self, pod: &Arc<str>, what: &PodWhat) {
         let text = match what {
-            PodWhat::Exited { status } => format!("{pod}: its process ended by itself ({status})"),
+            PodWhat::Exited { status, .. } => format!("{pod}: its process ended by itself ({status})"),
             PodWhat::StartFailed { error } => format!("{pod}: {error}"),
             PodWhat::Unready { found } => format!("{pod}: not ready any more: {found}"),
             PodWhat::Killed => format!("{pod}: did not end within its grace and was killed"),

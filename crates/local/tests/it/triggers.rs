@@ -78,7 +78,8 @@ async fn what_pods_use_of_the_processors_moves_replicas() {
     let trigger = "{type: cpu, metricType: Utilization, metadata: {value: '60'}}";
     let busy = "while :; do :; done\", \"-\"], resources: {requests: {cpu: 100m}}, args: [\"-";
     let deployment = deployment("work", 1).replace("exec sleep 600\"]", &format!("{busy}\"]"));
-    let object = scaled_object("work", 1, trigger).replace("cooldownPeriod: 1", "minReplicaCount: 1\n  maxReplicaCount: 3");
+    let object =
+        scaled_object("work", 1, trigger).replace("cooldownPeriod: 1", "minReplicaCount: 1\n  maxReplicaCount: 3");
     write(folder.path(), "all.yaml", &(deployment + &object));
     let run = Upping::start(folder.path());
     until("one busy pod asks for as many as there may be", || processes(folder.path()).len() == 3).await;
@@ -98,7 +99,9 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 fn specs(target: i64) -> GetMetricSpecResponse {
     let metric_name = "waiting".to_owned();
-    GetMetricSpecResponse { metric_specs: vec![MetricSpec { metric_name, target_size: target, target_size_float: 0.0 }] }
+    GetMetricSpecResponse {
+        metric_specs: vec![MetricSpec { metric_name, target_size: target, target_size_float: 0.0 }],
+    }
 }
 
 #[tonic::async_trait]

@@ -1,1 +1,6 @@
 //! Tests of the operator against a real control plane.
+
+mod certificates;
+mod metrics_api;
+mod pages;
+mod served;
