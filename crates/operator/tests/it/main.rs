@@ -1,1 +1,6 @@
 //! Tests of the operator against a real control plane.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod credentials;
+mod events;
+mod installed;
