@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::certificates::{CertificateError, Certificates};
 use crate::options::AdmissionOptions;
-use crate::serve::{self, ServeError, Series, Serving};
+use crate::serve::{self, Series, ServeError, Serving};
 
 /// The paths under which webhooks ask, as KEDA's, and ours for ScalingPolicies.
 pub(crate) const PATHS: [&str; 7] = [

@@ -64,7 +64,8 @@ impl Board {
     #[must_use]
     pub fn list(&self, namespace: Option<&str>) -> Vec<(TargetId, Arc<[BoardValue]>)> {
         let values = self.values.read().unwrap_or_else(PoisonError::into_inner);
-        let wanted = values.iter().filter(|(target, _)| namespace.is_none_or(|namespace| target.namespace() == namespace));
+        let wanted =
+            values.iter().filter(|(target, _)| namespace.is_none_or(|namespace| target.namespace() == namespace));
         let mut found: Vec<_> = wanted.map(|(target, values)| (target.clone(), Arc::clone(values))).collect();
         found.sort_by(|one, other| one.0.cmp(&other.0));
         found

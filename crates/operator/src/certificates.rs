@@ -33,7 +33,9 @@ use material::Material;
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// The Secret may not be read or written.
-    #[error("{what} Secret {namespace}/{name}: {source}; the operator's Role needs get, list, watch and update of it, and create of Secrets")]
+    #[error(
+        "{what} Secret {namespace}/{name}: {source}; the operator's Role needs get, list, watch and update of it, and create of Secrets"
+    )]
     Secret {
         /// What was being done.
         what: &'static str,
@@ -45,7 +47,9 @@ pub enum CertificateError {
         source: Box<kube::Error>,
     },
     /// A folder holds none.
-    #[error("reading the certificate in {folder}: {reason}; it must hold tls.crt, tls.key and, for the API server to trust it, ca.crt")]
+    #[error(
+        "reading the certificate in {folder}: {reason}; it must hold tls.crt, tls.key and, for the API server to trust it, ca.crt"
+    )]
     Files {
         /// The folder.
         folder: String,
@@ -99,7 +103,8 @@ impl Certificates {
             CertificateOptions::Managed { dns_names, .. } => dns_names.clone(),
             CertificateOptions::Files { .. } => Vec::new(),
         };
-        let current = Arc::new(Current { key: ArcSwapOption::empty(), authorities: watch::channel("".into()).0, names });
+        let current =
+            Arc::new(Current { key: ArcSwapOption::empty(), authorities: watch::channel("".into()).0, names });
         let certificates = Certificates { current };
         let condition = readiness.condition("certificates");
         match &options.certificates {

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Board;
 use crate::certificates::{CertificateError, Certificates};
 use crate::options::ExternalMetricsOptions;
-use crate::serve::{self, Readiness, ServeError, Series, Serving};
+use crate::serve::{self, Readiness, Series, ServeError, Serving};
 
 /// The API's group.
 pub(crate) const GROUP: &str = "external.metrics.k8s.io";

@@ -18,8 +18,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use page::{count, family, sample};
 pub use page::{MetricsPage, Series};
+pub(crate) use page::{count, family, sample};
 pub use readiness::{Condition, Heartbeat, Readiness, Report};
 
 /// How long open requests may take after the end was asked for.
@@ -89,11 +89,7 @@ pub async fn profiling(address: SocketAddr, stop: &CancellationToken) -> Result<
 ///
 /// # Errors
 /// When the address cannot be had.
-pub async fn console(
-    address: SocketAddr,
-    store: Arc<Store>,
-    stop: &CancellationToken,
-) -> Result<Serving, ServeError> {
+pub async fn console(address: SocketAddr, store: Arc<Store>, stop: &CancellationToken) -> Result<Serving, ServeError> {
     let (listener, address) = listen("console", address).await?;
     let stop = stop.clone();
     let task = tokio::spawn(async move {

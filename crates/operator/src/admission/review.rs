@@ -171,15 +171,11 @@ fn other(kind: Kind, object: &Value) -> Verdict {
         }),
         Kind::CloudEventSource => understood::<CloudEventSource>(object, |found| {
             let located = found.object.as_ref();
-            located
-                .map(|object| admission::check_cloud_events(&object.value.spec, &object.source))
-                .unwrap_or_default()
+            located.map(|object| admission::check_cloud_events(&object.value.spec, &object.source)).unwrap_or_default()
         }),
         Kind::ClusterCloudEventSource => understood::<ClusterCloudEventSource>(object, |found| {
             let located = found.object.as_ref();
-            located
-                .map(|object| admission::check_cloud_events(&object.value.spec, &object.source))
-                .unwrap_or_default()
+            located.map(|object| admission::check_cloud_events(&object.value.spec, &object.source)).unwrap_or_default()
         }),
     }
 }

@@ -47,7 +47,8 @@ fn one(trigger: &Trigger, index: usize, owner: &Owner<'_>) -> Vec<Problem> {
     };
     let said = found.into_iter().filter(|fault| severity == Severity::Warning || is_said(trigger, &fault.parameter));
     said.map(|fault| {
-        let place = if fault.parameter.is_empty() { base.clone() } else { format!("{base}.metadata.{}", fault.parameter) };
+        let place =
+            if fault.parameter.is_empty() { base.clone() } else { format!("{base}.metadata.{}", fault.parameter) };
         problem(severity, place, fault.message)
     })
     .collect()

@@ -89,8 +89,7 @@ impl Signer {
         parameters.distinguished_name.push(DnType::CommonName, "tidegate");
         parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         // KEDA's also serve as client certificates; whoever mounts the Secret for that goes on working.
-        parameters.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         parameters.use_authority_key_identifier_extension = true;
         valid(&mut parameters, now, lifetime, self.not_after);
         let certificate = parameters.signed_by(&key, &self.issuer).map_err(failed)?;

@@ -111,7 +111,11 @@ pub(super) fn plan(
             .ok_or_else(|| CertificateError::Making("the new authority cannot sign".to_owned()))?;
         let bundle = write_bundle(&authorities, now);
         // What is served and still good goes on until the new authority is known everywhere.
-        let pair = if certificate.is_some() && now < renewal { None } else { Some(signer.sign(names, now, lifetimes.certificate)?) };
+        let pair = if certificate.is_some() && now < renewal {
+            None
+        } else {
+            Some(signer.sign(names, now, lifetimes.certificate)?)
+        };
         return Ok(Plan::Write(Box::new(with(stored, pair, bundle, made.key)), "a new authority"));
     };
     let trusted_from = newest.not_before + seconds(CLOCK_SKEW) + seconds(lifetimes.overlap);
@@ -139,7 +143,8 @@ fn served(
     let material = Material::read(&stored.certificate, &stored.key, &stored.authorities).ok()?;
     let facts = Facts::of(material.key.cert.first()?).ok()?;
     let covered = names.iter().all(|name| facts.valid_for.contains(name));
-    let signed = authorities.iter().any(|(_, authority)| authority.subject == facts.issuer && now < authority.not_after);
+    let signed =
+        authorities.iter().any(|(_, authority)| authority.subject == facts.issuer && now < authority.not_after);
     (covered && signed && facts.not_before <= now && now < facts.not_after).then_some(facts)
 }
 

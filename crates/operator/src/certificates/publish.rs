@@ -29,11 +29,8 @@ const FIELD_MANAGER: &str = "tidegate-certificates";
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Annotations by which cert-manager is asked to put the bundle in.
-const INJECTED: [&str; 3] = [
-    "cert-manager.io/inject-ca-from",
-    "cert-manager.io/inject-ca-from-secret",
-    "cert-manager.io/inject-apiserver-ca",
-];
+const INJECTED: [&str; 3] =
+    ["cert-manager.io/inject-ca-from", "cert-manager.io/inject-ca-from-secret", "cert-manager.io/inject-apiserver-ca"];
 
 /// Keeps the bundles right while this process leads, until `stop`.
 pub fn publish(
@@ -142,16 +139,21 @@ fn configuration_patch(object: &ValidatingWebhookConfiguration, namespace: &str,
     if injected(&object.metadata) {
         return None;
     }
-    let ours: Vec<_> = object.webhooks.iter().flatten().filter(|webhook| {
-        let client = &webhook.client_config;
-        match (&client.service, &client.url) {
-            (Some(service), _) => {
-                service.namespace == namespace && service.path.as_deref().is_some_and(|path| PATHS.contains(&path))
+    let ours: Vec<_> = object
+        .webhooks
+        .iter()
+        .flatten()
+        .filter(|webhook| {
+            let client = &webhook.client_config;
+            match (&client.service, &client.url) {
+                (Some(service), _) => {
+                    service.namespace == namespace && service.path.as_deref().is_some_and(|path| PATHS.contains(&path))
+                }
+                (None, Some(url)) => PATHS.iter().any(|path| url.ends_with(path)),
+                (None, None) => false,
             }
-            (None, Some(url)) => PATHS.iter().any(|path| url.ends_with(path)),
-            (None, None) => false,
-        }
-    }).collect();
+        })
+        .collect();
     if ours.iter().all(|webhook| equal(webhook.client_config.ca_bundle.as_ref(), bundle)) {
         return None;
     }
@@ -217,9 +219,7 @@ mod tests {
 
     #[test]
     fn only_webhooks_that_lead_here_are_touched() {
-        let webhook = |name: &str, client: Value| {
-            json!({ "name": name, "clientConfig": client, "admissionReviewVersions": ["v1"], "sideEffects": "None" })
-        };
+        let webhook = |name: &str, client: Value| json!({ "name": name, "clientConfig": client, "admissionReviewVersions": ["v1"], "sideEffects": "None" });
         let object = |bundle: &str| -> ValidatingWebhookConfiguration {
             let service = |namespace: &str, path: &str| json!({ "namespace": namespace, "name": "x", "path": path });
             from_value(json!({

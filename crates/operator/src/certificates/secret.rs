@@ -181,8 +181,8 @@ impl Keeper {
     }
 
     fn use_it(&self, stored: &Stored) -> Result<(), CertificateError> {
-        let material = Material::read(&stored.certificate, &stored.key, &stored.authorities)
-            .map_err(CertificateError::Making)?;
+        let material =
+            Material::read(&stored.certificate, &stored.key, &stored.authorities).map_err(CertificateError::Making)?;
         self.certificates.replace(&material);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((stored.clone(), material.not_after));
         self.judge();

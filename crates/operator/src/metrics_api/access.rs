@@ -79,7 +79,8 @@ impl Access {
             return Ok(false);
         }
         let all = Deed::Read { namespace: None, metric: "*".to_owned() };
-        let may = self.wide.get(caller, || async { Ok::<_, kube::Error>(self.ask(caller, &all).await?.is_ok()) }).await?;
+        let may =
+            self.wide.get(caller, || async { Ok::<_, kube::Error>(self.ask(caller, &all).await?.is_ok()) }).await?;
         if !may {
             self.narrow.get(caller, || async { Ok::<_, kube::Error>(()) }).await?;
         }
@@ -106,10 +107,8 @@ impl Access {
                 });
             }
             Deed::Path(path) => {
-                spec.non_resource_attributes = Some(NonResourceAttributes {
-                    path: Some((*path).to_owned()),
-                    verb: Some("get".to_owned()),
-                });
+                spec.non_resource_attributes =
+                    Some(NonResourceAttributes { path: Some((*path).to_owned()), verb: Some("get".to_owned()) });
             }
         }
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };

@@ -223,12 +223,30 @@ mod tests {
         let orders = "scaledobject.keda.sh/name=orders";
         for (namespace, metric, selector, status, words) in [
             ("shop", "s0-kafka-orders", "", 400, "the name of the ScaledObject is not given"),
-            ("shop", "s0-kafka-orders", "scaledobject.keda.sh/name!=orders", 400, "expected scaledobject.keda.sh/name=NAME"),
-            ("shop", "s9", orders, 404, "no matching metrics found for s9: ScaledObject shop/orders has s0-kafka-orders, s1-kafka-mail"),
+            (
+                "shop",
+                "s0-kafka-orders",
+                "scaledobject.keda.sh/name!=orders",
+                400,
+                "expected scaledobject.keda.sh/name=NAME",
+            ),
+            (
+                "shop",
+                "s9",
+                orders,
+                404,
+                "no matching metrics found for s9: ScaledObject shop/orders has s0-kafka-orders, s1-kafka-mail",
+            ),
             ("shop", "cpu", orders, 404, "no matching metrics found for cpu"),
             ("shop", "s0", "scaledobject.keda.sh/name=other", 404, "ScaledObject shop/other has no metrics"),
             ("bank", "s0", "scaledobject.keda.sh/name=mail", 404, "ScaledObject bank/mail has no metrics"),
-            ("shop", "s1-kafka-mail", orders, 503, "s1-kafka-mail of ScaledObject shop/orders: the broker does not answer"),
+            (
+                "shop",
+                "s1-kafka-mail",
+                orders,
+                503,
+                "s1-kafka-mail of ScaledObject shop/orders: the broker does not answer",
+            ),
             ("shop", "s2-odd", orders, 503, "NaN"),
             ("", "s0-kafka-orders", orders, 404, "in a namespace"),
         ] {
@@ -241,7 +259,8 @@ mod tests {
     #[test]
     fn several_are_told_apart_by_their_label() {
         let list = ask("shop", "s0-kafka-orders", "scaledobject.keda.sh/name in (orders,mail)").unwrap();
-        let labels: Vec<_> = list["items"].as_array().unwrap().iter().map(|item| &item["metricLabels"][LABEL]).collect();
+        let labels: Vec<_> =
+            list["items"].as_array().unwrap().iter().map(|item| &item["metricLabels"][LABEL]).collect();
         assert_eq!(labels, ["orders", "mail"]);
     }
 
@@ -252,7 +271,8 @@ mod tests {
         };
         assert_eq!((count("shop", ""), count("", ""), count("other", "")), (2, 3, 0));
         assert_eq!(count("", "scaledobject.keda.sh/name=orders"), 2);
-        let question = Question { namespace: Some("shop".into()), metric: RESOURCE.into(), selector: String::new(), watch: false };
+        let question =
+            Question { namespace: Some("shop".into()), metric: RESOURCE.into(), selector: String::new(), watch: false };
         let table = table(&items(&board(), &question).unwrap(), NOW);
         assert_eq!(table["rows"][1]["cells"], json!(["s0-kafka-orders", "orders", "7500m", "2s", ""]));
     }

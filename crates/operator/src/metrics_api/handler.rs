@@ -52,12 +52,7 @@ enum Form {
 }
 
 impl Api {
-    pub(super) fn new(
-        client: &kube::Client,
-        board: Board,
-        demand: Arc<dyn Demand>,
-        authorities: Current,
-    ) -> Self {
+    pub(super) fn new(client: &kube::Client, board: Board, demand: Arc<dyn Demand>, authorities: Current) -> Self {
         Api {
             board,
             demand,
@@ -83,7 +78,9 @@ impl Api {
         })?;
         let form = form(headers);
         if form == Form::Other {
-            return Err(Refusal::not_acceptable("only application/json is served, as itself or as a Table of meta.k8s.io/v1"));
+            return Err(Refusal::not_acceptable(
+                "only application/json is served, as itself or as a Table of meta.k8s.io/v1",
+            ));
         }
         match route {
             Route::Metric(question) => self.values(&question, form),
@@ -106,7 +103,9 @@ impl Api {
     async fn judge(&self, peer: &Peer, headers: &HeaderMap, route: &Route) -> Result<(), Refusal> {
         let (caller, passed_on) = self.identify(peer, headers).await?;
         if caller::impersonates(headers) && !passed_on {
-            return Err(Refusal::forbidden("acting as somebody else is for the API server to resolve; send this request there"));
+            return Err(Refusal::forbidden(
+                "acting as somebody else is for the API server to resolve; send this request there",
+            ));
         }
         let deed = match route {
             Route::Metric(Question { namespace, metric, .. }) => {
@@ -276,7 +275,10 @@ mod tests {
             ("application/vnd.kubernetes.protobuf, */*", Form::Json),
             ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Form::Table),
             ("application/json;as=Table;g=meta.k8s.io;v=v1beta1, application/json", Form::Json),
-            ("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json", Form::Discovery("v2")),
+            (
+                "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json",
+                Form::Discovery("v2"),
+            ),
             ("application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList", Form::Discovery("v2beta1")),
             ("application/vnd.kubernetes.protobuf", Form::Other),
             ("text/html", Form::Other),

@@ -74,7 +74,8 @@ pub(super) fn v2() -> Value {
         { "name": "namespace", "in": "path", "required": true, "type": "string", "uniqueItems": true },
         { "name": "labelSelector", "in": "query", "type": "string", "uniqueItems": true },
     ]);
-    let mut get = operation(parameters, json!({ "description": "OK", "schema": { "$ref": format!("#/definitions/{LIST}") } }));
+    let mut get =
+        operation(parameters, json!({ "description": "OK", "schema": { "$ref": format!("#/definitions/{LIST}") } }));
     get["produces"] = json!(["application/json"]);
     json!({
         "swagger": "2.0",

@@ -121,9 +121,8 @@ impl Peer {
 
 fn judge(chain: &Chain, authorities: &Authorities, now: UnixTime) -> Standing {
     let Some((first, rest)) = chain.split_first() else { return Standing::Nobody };
-    let good = |judge: &Option<Judge>| {
-        judge.as_ref().is_some_and(|judge| judge.verify_client_cert(first, rest, now).is_ok())
-    };
+    let good =
+        |judge: &Option<Judge>| judge.as_ref().is_some_and(|judge| judge.verify_client_cert(first, rest, now).is_ok());
     let Ok((_, certificate)) = X509Certificate::from_der(first) else { return Standing::Untrusted };
     let name = certificate.subject().iter_common_name().next().and_then(|name| name.as_str().ok()).unwrap_or_default();
     let allowed = &authorities.front_proxy.allowed_names;

@@ -149,7 +149,10 @@ mod tests {
                 format!("{base}/namespaces/shop/s0?labelSelector=scaledobject.keda.sh%2Fname%3Dorders"),
                 metric(Some("shop"), "s0", "scaledobject.keda.sh/name=orders"),
             ),
-            (format!("{base}/namespaces/shop/s0?limit=5&labelSelector=a+in+%28b%29"), metric(Some("shop"), "s0", "a in (b)")),
+            (
+                format!("{base}/namespaces/shop/s0?limit=5&labelSelector=a+in+%28b%29"),
+                metric(Some("shop"), "s0", "a in (b)"),
+            ),
             (format!("{base}/externalmetrics"), metric(None, "externalmetrics", "")),
             (format!("{base}/namespaces/shop/s0-a%20b"), metric(Some("shop"), "s0-a b", "")),
             (format!("{base}/namespaces/shop"), Route::Unknown),

@@ -93,7 +93,9 @@ fn read(requirement: &str) -> Result<(&str, Vec<String>), BadSelector> {
 
 fn is_label(text: &str) -> bool {
     let (prefix, name) = text.split_once('/').unwrap_or(("", text));
-    is_value(name) && !name.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+    is_value(name)
+        && !name.is_empty()
+        && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
 }
 
 fn is_value(text: &str) -> bool {

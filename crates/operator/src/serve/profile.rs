@@ -17,6 +17,8 @@ use tokio::sync::Mutex;
 
 /// Samples a second: not a divisor of common timers, so that what they do is not missed each time.
 const FREQUENCY_HZ: i32 = 99;
+/// Unwinding from within these can wait for a lock that the interrupted code holds; samples there are left out.
+const UNSAFE_TO_UNWIND: [&str; 4] = ["libc", "libgcc", "pthread", "vdso"];
 /// The longest CPU profile.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -56,7 +58,7 @@ async fn cpu(State(busy): State<Busy>, Query(parameters): Query<BTreeMap<String,
         return refuse(StatusCode::CONFLICT, "a CPU profile is being made; try again when it is done".to_owned());
     };
     let made = async {
-        let guard = pprof::ProfilerGuardBuilder::default().frequency(FREQUENCY_HZ).build()?;
+        let guard = pprof::ProfilerGuardBuilder::default().frequency(FREQUENCY_HZ).blocklist(&UNSAFE_TO_UNWIND).build()?;
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         guard.report().build()?.pprof()
     };
@@ -69,7 +71,8 @@ async fn cpu(State(busy): State<Busy>, Query(parameters): Query<BTreeMap<String,
 /// `GET /debug/pprof/heap`: what is allocated since the first request, which switches the sampling on.
 async fn heap() -> Response {
     let Some(control) = jemalloc_pprof::PROF_CTL.as_ref() else {
-        let message = "heap profiles are off; start the process with MALLOC_CONF=prof:true,prof_active:false,lg_prof_sample:19";
+        let message =
+            "heap profiles are off; start the process with MALLOC_CONF=prof:true,prof_active:false,lg_prof_sample:19";
         return refuse(StatusCode::NOT_IMPLEMENTED, message.to_owned());
     };
     let mut control = control.lock().await;
