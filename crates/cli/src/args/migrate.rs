@@ -6,9 +6,11 @@ use clap::{Args, ValueEnum};
 
 /// Arguments of `migrate`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  tidegate migrate                          the cluster that kubectl speaks to\n  tidegate \
+#[command(
+    after_help = "Examples:\n  tidegate migrate                          the cluster that kubectl speaks to\n  tidegate \
     migrate --namespace shop --output json\n  kubectl get so,sj,ta,cta -A -o json | tidegate migrate --from -\n\nNothing is \
-    changed. Exit code 1: something would break; 0: nothing would.")]
+    changed. Exit code 1: something would break; 0: nothing would."
+)]
 pub(crate) struct MigrateArgs {
     /// Kubeconfig of the cluster [default: as kubectl]
     #[arg(long, value_name = "FILE")]

@@ -26,18 +26,30 @@ pub(super) fn judge(spec: &TriggerAuthenticationSpec, cluster: bool) -> Vec<Find
     }
     if spec.file_path.is_some() {
         match cluster {
-            true => add(Weight::Note, "spec.filePath", "the file has to be mounted into Tidegate's pods too, and \
-                --filepath-auth-root-path given; a file that changes is read again"),
+            true => add(
+                Weight::Note,
+                "spec.filePath",
+                "the file has to be mounted into Tidegate's pods too, and \
+                --filepath-auth-root-path given; a file that changes is read again",
+            ),
             false => add(Weight::Breaks, "spec.filePath", "is only for a ClusterTriggerAuthentication, as in KEDA"),
         }
     }
     if !spec.secret_target_ref.is_empty() || !spec.config_map_target_ref.is_empty() {
-        add(Weight::Note, "spec", "a missing Secret, ConfigMap or key is an error that names it; KEDA goes on without the \
-            value, be it a password. A changed one is used at the next poll");
+        add(
+            Weight::Note,
+            "spec",
+            "a missing Secret, ConfigMap or key is an error that names it; KEDA goes on without the \
+            value, be it a password. A changed one is used at the next poll",
+        );
     }
     if !spec.bound_service_account_token.is_empty() {
-        add(Weight::Note, "spec.boundServiceAccountToken", "the operator's account needs the right to ask for these tokens; \
-            see the rights below. A token is renewed before it ends");
+        add(
+            Weight::Note,
+            "spec.boundServiceAccountToken",
+            "the operator's account needs the right to ask for these tokens; \
+            see the rights below. A token is renewed before it ends",
+        );
     }
     findings
 }

@@ -61,17 +61,23 @@ fn of_container(deployment: &str, container: &Value) -> Vec<Finding> {
     };
     let variable = |name: &str| {
         let variables = container["env"].as_array().into_iter().flatten();
-        let found = variables.filter(|variable| variable["name"] == name).find_map(|variable| variable["value"].as_str());
+        let found =
+            variables.filter(|variable| variable["name"] == name).find_map(|variable| variable["value"].as_str());
         found.map(str::to_owned)
     };
     match settings(&command, &variable) {
         Ok(settings) => {
-            let mut findings: Vec<Finding> =
-                settings.warnings.into_iter().map(|warning| Finding::new(Weight::Note, place.clone(), warning)).collect();
+            let mut findings: Vec<Finding> = settings
+                .warnings
+                .into_iter()
+                .map(|warning| Finding::new(Weight::Note, place.clone(), warning))
+                .collect();
             findings.extend(carried(&place, &variable));
             findings
         }
-        Err(problems) => problems.into_iter().map(|problem| Finding::new(Weight::Note, place.clone(), problem)).collect(),
+        Err(problems) => {
+            problems.into_iter().map(|problem| Finding::new(Weight::Note, place.clone(), problem)).collect()
+        }
     }
 }
 
@@ -115,7 +121,8 @@ pub(super) fn there(jobs: bool, rights: bool) -> Vec<String> {
     ]);
     if jobs {
         steps.push(
-            "stop here while ScaledJobs are needed: with the next step nobody would make jobs for them any more".to_owned(),
+            "stop here while ScaledJobs are needed: with the next step nobody would make jobs for them any more"
+                .to_owned(),
         );
     }
     steps.extend([

@@ -39,7 +39,10 @@ pub(super) fn judge(
                 authentication::judge(spec, cluster)
                     .into_iter()
                     .filter(|finding| finding.weight == Weight::Breaks)
-                    .map(|finding| Finding { field: format!("{field} ({}: {})", reference.name, finding.field), ..finding }),
+                    .map(|finding| Finding {
+                        field: format!("{field} ({}: {})", reference.name, finding.field),
+                        ..finding
+                    }),
             ),
             None => {
                 let message = format!(
@@ -65,25 +68,45 @@ fn of_the_whole(object: &ScaledObject) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |weight, field: &str, message: &str| findings.push(Finding::new(weight, field, message));
     if let Some(fallback) = &spec.fallback {
-        add(Weight::Differs, "spec.fallback", "takes effect too when a trigger cannot be set up or useCachedMetrics is set; \
-            in KEDA it does not");
+        add(
+            Weight::Differs,
+            "spec.fallback",
+            "takes effect too when a trigger cannot be set up or useCachedMetrics is set; \
+            in KEDA it does not",
+        );
         if fallback.replicas == 0 && fallback.behavior == FallbackKind::Static {
-            add(Weight::Differs, "spec.fallback.replicas", "0: in KEDA an outage of the source can bring the workload to \
-                zero; here nothing goes to zero on missing knowledge");
+            add(
+                Weight::Differs,
+                "spec.fallback.replicas",
+                "0: in KEDA an outage of the source can bring the workload to \
+                zero; here nothing goes to zero on missing knowledge",
+            );
         }
         let modifiers = spec.advanced.as_ref().and_then(|advanced| advanced.scaling_modifiers.as_ref());
         if modifiers.is_some_and(|modifiers| modifiers.target.contains('.')) {
-            add(Weight::Differs, "spec.advanced.scalingModifiers.target", "has a fraction, which silently switches fallback \
-                off in KEDA; here fallback works");
+            add(
+                Weight::Differs,
+                "spec.advanced.scalingModifiers.target",
+                "has a fraction, which silently switches fallback \
+                off in KEDA; here fallback works",
+            );
         }
     }
     if spec.idle_replica_count.is_some_and(|idle| idle > 0) {
-        add(Weight::Note, "spec.idleReplicaCount", "above 0 it flaps in KEDA, since the HorizontalPodAutoscaler works \
-            against it; here it does not");
+        add(
+            Weight::Note,
+            "spec.idleReplicaCount",
+            "above 0 it flaps in KEDA, since the HorizontalPodAutoscaler works \
+            against it; here it does not",
+        );
     }
     if spec.triggers.len() > 1 {
-        add(Weight::Note, "spec.triggers", "when some triggers fail, nothing is scaled in, as in KEDA; a ScalingPolicy \
-            can say otherwise");
+        add(
+            Weight::Note,
+            "spec.triggers",
+            "when some triggers fail, nothing is scaled in, as in KEDA; a ScalingPolicy \
+            can say otherwise",
+        );
     }
     findings
 }
@@ -110,4 +133,3 @@ pub(super) fn rights(object: &ScaledObject) -> Option<String> {
         group = target.group
     ))
 }
-

@@ -21,7 +21,10 @@ pub(crate) fn text(report: &Report) -> String {
         false => Some(format!("{title}\n{}", lines.join("\n"))),
     };
     parts.extend(section("KEDA'S SETTINGS", report.installation.iter().map(finding).collect()));
-    parts.extend(section("RIGHTS beyond deploy/tidegate.yaml, to apply", vec![report.rights.join("\n---\n")]).filter(|_| !report.rights.is_empty()));
+    parts.extend(
+        section("RIGHTS beyond deploy/tidegate.yaml, to apply", vec![report.rights.join("\n---\n")])
+            .filter(|_| !report.rights.is_empty()),
+    );
     parts.extend(section("NOT LOOKED AT", report.unknown.iter().map(|what| format!("  {what}")).collect()));
     parts.extend(section("THERE", numbered(&report.there)));
     parts.extend(section("BACK, at any time", numbered(&report.back)));

@@ -79,10 +79,8 @@ async fn list(client: &Client, resource: &ApiResource, namespace: Option<&str>) 
         for mut object in page.items {
             object.metadata.managed_fields = None;
             // Lists leave the type out of their items.
-            object.types = Some(kube::core::TypeMeta {
-                api_version: resource.api_version.clone(),
-                kind: resource.kind.clone(),
-            });
+            object.types =
+                Some(kube::core::TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() });
             objects.extend(serde_json::to_value(object).ok());
         }
         match page.metadata.continue_.filter(|token| !token.is_empty()) {

@@ -23,7 +23,11 @@ pub(super) fn judge(trigger: &Trigger, index: usize) -> Vec<Finding> {
         // Where one choice is meant, KEDA also takes several and uses whichever code comes first.
         let Some(text) = trigger.metadata.get(parameter.name).map(|text| text.trim()) else { continue };
         let known = |text: &str| parameter.choices.iter().any(|choice| *choice == text);
-        if text.contains(',') && parameter.exclusive.is_empty() && !known(text) && text.split(',').all(|part| known(part.trim())) {
+        if text.contains(',')
+            && parameter.exclusive.is_empty()
+            && !known(text)
+            && text.split(',').all(|part| known(part.trim()))
+        {
             let message = format!("found {text:?}: several choices where one is meant are an error here");
             findings.push(Finding::new(Weight::Breaks, format!("{base}.metadata.{}", parameter.name), message));
         }
@@ -101,7 +105,10 @@ const RULES: &[Rule] = &[
     ),
     (
         "metrics-api",
-        |trigger| given(trigger, "aggregateFromKubeServiceEndpoints") && !is(trigger, "aggregateFromKubeServiceEndpoints", "false"),
+        |trigger| {
+            given(trigger, "aggregateFromKubeServiceEndpoints")
+                && !is(trigger, "aggregateFromKubeServiceEndpoints", "false")
+        },
         Weight::Differs,
         "metadata.aggregateFromKubeServiceEndpoints",
         "an endpoint that cannot be read makes the reading fail; KEDA leaves it out of the sum",
@@ -115,9 +122,15 @@ const RULES: &[Rule] = &[
     ),
     (
         "metrics-api",
-        |trigger| ["custom", "oauth"].iter().any(|mode| {
-            trigger.metadata.get("authMode").or_else(|| trigger.metadata.get("authModes")).is_some_and(|text| text.contains(mode))
-        }),
+        |trigger| {
+            ["custom", "oauth"].iter().any(|mode| {
+                trigger
+                    .metadata
+                    .get("authMode")
+                    .or_else(|| trigger.metadata.get("authModes"))
+                    .is_some_and(|text| text.contains(mode))
+            })
+        },
         Weight::Breaks,
         "metadata.authMode",
         "custom and oauth are accepted by KEDA and never sent; here they are an error",
@@ -193,7 +206,9 @@ fn hosts(text: &str) -> Vec<String> {
 
 fn without_port(host: &str) -> String {
     let end = match host.rsplit_once(':') {
-        Some((before, port)) if port.parse::<u16>().is_ok() && (!before.contains(':') || before.ends_with(']')) => before,
+        Some((before, port)) if port.parse::<u16>().is_ok() && (!before.contains(':') || before.ends_with(']')) => {
+            before
+        }
         _ => host,
     };
     end.to_ascii_lowercase()

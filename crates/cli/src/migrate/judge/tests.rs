@@ -35,38 +35,114 @@ fn every_difference_is_told_with_its_field_and_weight() {
     let fallback = json!({"fallback": {"failureThreshold": 3, "replicas": 0}});
     for (what, found, weight, field, words) in [
         ("cron alone", scaled("a", cron(), json!({})), Weight::Note, "", ""),
-        ("not served yet", scaled("a", json!({"type": "mssql", "metadata": {}}), json!({})), Weight::Breaks,
-            "spec.triggers[0].type", "mssql is not served yet"),
-        ("misspelt", scaled("a", json!({"type": "cronn", "metadata": {}}), json!({})), Weight::Breaks,
-            "spec.triggers[0].type", "no trigger type"),
-        ("fallback to zero", scaled("a", prometheus(json!({})), fallback), Weight::Differs, "spec.fallback.replicas", "zero"),
-        ("files of the operator", scaled("a", prometheus(json!({"credentialsFromEnvFile": "X"})), json!({})),
-            Weight::Breaks, "spec.triggers[0].metadata.credentialsFromEnvFile", "refused"),
-        ("loopback", scaled("a", prometheus(json!({"serverAddress": "http://127.0.0.1:9090"})), json!({})),
-            Weight::Breaks, "spec.triggers[0].metadata.serverAddress", "--allow-address"),
-        ("metadata service", scaled("a", prometheus(json!({"serverAddress": "http://169.254.169.254/x"})), json!({})),
-            Weight::Breaks, "spec.triggers[0].metadata.serverAddress", "169.254.169.254"),
-        ("empty results", scaled("a", prometheus(json!({})), json!({})), Weight::Note,
-            "spec.triggers[0].metadata.ignoreNullValues", "counts as 0"),
-        ("kafka", scaled("a", json!({"type": "kafka", "metadata": {"topic": "t"}}), json!({})), Weight::Differs,
-            "spec.triggers[0]", "never exceed the partitions"),
-        ("no such authentication", scaled("a", json!({"type": "kafka", "metadata": {"topic": "t"},
-            "authenticationRef": {"name": "absent"}}), json!({})), Weight::Breaks,
-            "spec.triggers[0].authenticationRef", "without credentials"),
+        (
+            "not served yet",
+            scaled("a", json!({"type": "mssql", "metadata": {}}), json!({})),
+            Weight::Breaks,
+            "spec.triggers[0].type",
+            "mssql is not served yet",
+        ),
+        (
+            "misspelt",
+            scaled("a", json!({"type": "cronn", "metadata": {}}), json!({})),
+            Weight::Breaks,
+            "spec.triggers[0].type",
+            "no trigger type",
+        ),
+        (
+            "fallback to zero",
+            scaled("a", prometheus(json!({})), fallback),
+            Weight::Differs,
+            "spec.fallback.replicas",
+            "zero",
+        ),
+        (
+            "files of the operator",
+            scaled("a", prometheus(json!({"credentialsFromEnvFile": "X"})), json!({})),
+            Weight::Breaks,
+            "spec.triggers[0].metadata.credentialsFromEnvFile",
+            "refused",
+        ),
+        (
+            "loopback",
+            scaled("a", prometheus(json!({"serverAddress": "http://127.0.0.1:9090"})), json!({})),
+            Weight::Breaks,
+            "spec.triggers[0].metadata.serverAddress",
+            "--allow-address",
+        ),
+        (
+            "metadata service",
+            scaled("a", prometheus(json!({"serverAddress": "http://169.254.169.254/x"})), json!({})),
+            Weight::Breaks,
+            "spec.triggers[0].metadata.serverAddress",
+            "169.254.169.254",
+        ),
+        (
+            "empty results",
+            scaled("a", prometheus(json!({})), json!({})),
+            Weight::Note,
+            "spec.triggers[0].metadata.ignoreNullValues",
+            "counts as 0",
+        ),
+        (
+            "kafka",
+            scaled("a", json!({"type": "kafka", "metadata": {"topic": "t"}}), json!({})),
+            Weight::Differs,
+            "spec.triggers[0]",
+            "never exceed the partitions",
+        ),
+        (
+            "no such authentication",
+            scaled(
+                "a",
+                json!({"type": "kafka", "metadata": {"topic": "t"},
+            "authenticationRef": {"name": "absent"}}),
+                json!({}),
+            ),
+            Weight::Breaks,
+            "spec.triggers[0].authenticationRef",
+            "without credentials",
+        ),
         ("jobs", object("ScaledJob", "a", json!({})), Weight::Breaks, "", "not served yet"),
-        ("vault", object("TriggerAuthentication", "a", json!({"hashiCorpVault": {"address": "https://vault",
-            "authentication": "token", "secrets": []}})), Weight::Breaks, "spec.hashiCorpVault", "not served yet"),
-        ("identity", object("TriggerAuthentication", "a", json!({"podIdentity": {"provider": "aws"}})), Weight::Breaks,
-            "spec.podIdentity", "aws"),
-        ("secret", object("TriggerAuthentication", "a", json!({"secretTargetRef": [{"parameter": "p", "name": "n",
-            "key": "k"}]})), Weight::Note, "spec", "missing Secret"),
+        (
+            "vault",
+            object(
+                "TriggerAuthentication",
+                "a",
+                json!({"hashiCorpVault": {"address": "https://vault",
+            "authentication": "token", "secrets": []}}),
+            ),
+            Weight::Breaks,
+            "spec.hashiCorpVault",
+            "not served yet",
+        ),
+        (
+            "identity",
+            object("TriggerAuthentication", "a", json!({"podIdentity": {"provider": "aws"}})),
+            Weight::Breaks,
+            "spec.podIdentity",
+            "aws",
+        ),
+        (
+            "secret",
+            object(
+                "TriggerAuthentication",
+                "a",
+                json!({"secretTargetRef": [{"parameter": "p", "name": "n",
+            "key": "k"}]}),
+            ),
+            Weight::Note,
+            "spec",
+            "missing Secret",
+        ),
     ] {
         let report = judged(json!([found]));
         let verdict = &report.objects[0];
         assert_eq!(verdict.weight, weight, "{what}: {:#?}", verdict.findings);
-        let told = verdict.findings.iter().any(|finding| {
-            finding.field == field && finding.message.contains(words) && finding.weight == weight
-        });
+        let told = verdict
+            .findings
+            .iter()
+            .any(|finding| finding.field == field && finding.message.contains(words) && finding.weight == weight);
         assert!(told || words.is_empty(), "{what}: {:#?}", verdict.findings);
         assert_eq!(report.breaks(), weight == Weight::Breaks, "{what}");
     }
@@ -109,15 +185,23 @@ fn kedas_settings_are_read_as_our_own_command_line_takes_them() {
         "spec": {"template": {"spec": {"containers": [container]}}}});
     let report = judged(json!([deployment]));
     assert!(report.installation.iter().any(|finding| finding.message.contains("KEDA_HTTP_DEFAULT_TIMEOUT")));
-    let foreign = json!({"kind": "APIService", "spec": {"service": {"namespace": "datadog", "name": "datadog-metrics"}}});
+    let foreign =
+        json!({"kind": "APIService", "spec": {"service": {"namespace": "datadog", "name": "datadog-metrics"}}});
     assert!(judged(json!([foreign])).breaks());
 }
 
 #[test]
 fn the_text_names_each_object_once_and_gives_the_steps() {
-    let items = json!([scaled("orders", cron(), json!({})), scaled("bills", json!({"type": "mssql", "metadata": {}}), json!({}))]);
+    let items = json!([
+        scaled("orders", cron(), json!({})),
+        scaled("bills", json!({"type": "mssql", "metadata": {}}), json!({}))
+    ]);
     let text = text(&judged(items));
-    assert!(text.starts_with("2 objects looked at, nothing changed: 1 would break, 0 would differ on purpose, 1 would go on"));
+    assert!(
+        text.starts_with(
+            "2 objects looked at, nothing changed: 1 would break, 0 would differ on purpose, 1 would go on"
+        )
+    );
     assert_eq!(text.matches("ScaledObject shop/orders").count(), 1);
     for words in ["WOULD BREAK", "THERE\n  1. ", "BACK, at any time\n  1. ", "--replicas=0"] {
         assert!(text.contains(words), "{words} in\n{text}");
