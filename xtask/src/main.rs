@@ -4,6 +4,7 @@
 //! and stop at the first thing that fails.
 
 mod ci;
+mod conformance;
 mod deny;
 mod run;
 mod servers;
@@ -19,6 +20,7 @@ USAGE: cargo xtask CHORE
   setup        put the real servers that tests use under target/servers (Apache Kafka; Prometheus, Chromium by apt-get)
   test [ARGS]  setup, then every test of the workspace (ARGS go to cargo test)
   tidy         the repository's own rules: edges between crates, lengths, heads of files, links
+  conformance  docs/conformance.md and docs/users-pains.md, of the rows that tests name
   deny         cargo-deny's bans, licenses and sources (installs cargo-deny under target/tools when it is missing)
   ci           what the continuous integration runs: fmt, tidy, clippy, test, deny
   bench        every bench, with its peer where there is one
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         "setup" => servers::setup(),
         "test" => ci::test(rest),
         "tidy" => tidy::tidy(),
+        "conformance" => conformance::write(),
         "deny" => deny::deny(),
         "ci" => ci::ci(),
         "bench" => ci::bench(),

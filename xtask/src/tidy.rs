@@ -29,6 +29,7 @@ pub(crate) fn tidy() -> Result<(), String> {
             findings.extend(edges::check_manifest(file, &text));
         }
     }
+    findings.extend(crate::conformance::check(&root)?);
     if findings.is_empty() {
         say("tidy: all rules hold");
         return Ok(());

@@ -79,7 +79,7 @@ impl Authority {
     pub fn server(&self, name: &str, hosts: &[&str]) -> Result<KeyPair, Error> {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let params = CertificateParams::new(hosts).map_err(failed(name))?;
-        self.sign(params, name, ExtendedKeyUsagePurpose::ServerAuth)
+        self.sign(params, name, &[ExtendedKeyUsagePurpose::ServerAuth])
     }
 
     /// A certificate for a client: a user of this name, in these groups.
@@ -91,18 +91,28 @@ impl Authority {
         for group in groups {
             params.distinguished_name.push(DnType::OrganizationName, *group);
         }
-        self.sign(params, user, ExtendedKeyUsagePurpose::ClientAuth)
+        self.sign(params, user, &[ExtendedKeyUsagePurpose::ClientAuth])
+    }
+
+    /// A certificate for one who is server and client at once.
+    ///
+    /// # Errors
+    /// When a name is none, or the folder cannot be written.
+    pub fn peer(&self, name: &str, hosts: &[&str]) -> Result<KeyPair, Error> {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let params = CertificateParams::new(hosts).map_err(failed(name))?;
+        self.sign(params, name, &[ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth])
     }
 
     fn sign(
         &self,
         mut params: CertificateParams,
         name: &str,
-        usage: ExtendedKeyUsagePurpose,
+        usages: &[ExtendedKeyUsagePurpose],
     ) -> Result<KeyPair, Error> {
         params.distinguished_name.push(DnType::CommonName, name);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![usage];
+        params.extended_key_usages = usages.to_vec();
         params.use_authority_key_identifier_extension = true;
         let key = rcgen::KeyPair::generate().map_err(failed(name))?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(failed(name))?;

@@ -98,9 +98,14 @@ impl Component {
         self.end(Signal::SIGKILL).await;
     }
 
-    /// Holds it up (SIGSTOP): it accepts connections and never answers.
+    /// Holds it up (SIGSTOP), and returns when it is: it accepts connections and never answers.
     pub fn pause(&self) {
         self.signal(Signal::SIGSTOP);
+        let begun = Instant::now();
+        // The signal is taken notice of a moment later.
+        while self.pid().is_some_and(|pid| !held_up(pid)) && begun.elapsed() < END_WITHIN {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets it go on (SIGCONT).
@@ -208,6 +213,15 @@ impl Component {
         *self.child() = None;
         self.0.guard.gone(group);
     }
+}
+
+/// Whether every thread of a process is held up.
+fn held_up(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    threads.flatten().all(|thread| {
+        let text = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        text.rsplit(") ").next().is_none_or(|rest| rest.starts_with(['T', 'Z', 'X']))
+    })
 }
 
 /// What a process takes. `None`: there is none of this number.

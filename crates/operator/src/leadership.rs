@@ -24,6 +24,11 @@ impl Leading {
         *self.0.borrow()
     }
 
+    /// For whoever wants to follow it.
+    pub(crate) fn receiver(&self) -> watch::Receiver<bool> {
+        self.0.clone()
+    }
+
     /// Waits for the next change; `None` when there will be none.
     pub(crate) async fn changed(&mut self) -> Option<bool> {
         self.0.changed().await.ok()?;

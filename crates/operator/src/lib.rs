@@ -22,6 +22,7 @@ mod run;
 mod scale;
 mod serve;
 mod sink;
+mod tell;
 mod status;
 mod watches;
 
@@ -34,7 +35,7 @@ pub use metrics_api::{Demand, MetricsApi, MetricsApiError, NoDemand, serve as se
 pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};
 pub use run::{Operator, Running, StartError, start};
 pub use serve::{
-    Condition, Heartbeat, MetricsPage, Readiness, Report, ServeError, Series, Serving, console as serve_console,
+    Condition, Heartbeat, MetricsPage, Readiness, Report, Series, ServeError, Serving, console as serve_console,
     health as serve_health, metrics as serve_metrics, profiling as serve_profiling,
 };
 pub use watches::{HpaBrief, HpaOwner, HpaScaling, Index, KnownObject, WorkloadBrief};

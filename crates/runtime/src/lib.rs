@@ -10,6 +10,7 @@
 mod changes;
 mod clock;
 mod live;
+mod permits;
 mod ports;
 mod reads;
 mod runtime;

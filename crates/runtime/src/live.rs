@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::changes::{change_replicas, observe_once};
+use crate::permits::Permits;
 use crate::reads::{self, Answer};
 use crate::runtime::{Options, Ports, TargetSetup};
 use crate::saver::Saver;
@@ -40,6 +41,8 @@ pub(crate) enum Input {
 struct Target {
     policy: Arc<Policy>,
     scalers: Vec<Arc<dyn Scaler>>,
+    /// By trigger: how many of its source may be read at the same time.
+    permits: Vec<Arc<Semaphore>>,
     /// The newest state that was given to the store.
     state: Option<SavedState>,
     /// Held while a change is carried out, so that two never cross.
@@ -66,7 +69,7 @@ pub(crate) struct Live {
     wake: Option<Timestamp>,
     /// While a timer's tick is handled: how long after its time it came.
     late: Option<std::time::Duration>,
-    permits: Arc<Semaphore>,
+    permits: Permits,
     saver: Saver,
     /// Reads and looks; given up at shutdown.
     asking: CancellationToken,
@@ -82,7 +85,7 @@ impl Live {
         Live {
             engine: Engine::new(),
             epoch: 0,
-            permits: Arc::new(Semaphore::new(options.concurrent_reads.clamp(1, Semaphore::MAX_PERMITS))),
+            permits: Permits::new(options.concurrent_reads),
             ports,
             options,
             inbox,
@@ -170,15 +173,17 @@ impl Live {
         for sink in &self.ports.sinks {
             sink.target(&id, Some(&policy));
         }
+        let permits = policy.triggers.iter().map(|trigger| self.permits.of(trigger.source)).collect();
         let restored = if let Some(target) = self.targets.get_mut(&id) {
             target.policy = Arc::clone(&policy);
             target.scalers = scalers;
+            target.permits = permits;
             None
         } else {
             let changing = Arc::new(Mutex::new(()));
             let (policy, state) = (Arc::clone(&policy), restored.clone());
             let observing = Some(self.observe(id.clone()));
-            self.targets.insert(id.clone(), Target { policy, scalers, state, changing, observing });
+            self.targets.insert(id.clone(), Target { policy, scalers, permits, state, changing, observing });
             restored
         };
         self.handle(Event::PolicyChanged { target: id, policy, restored });
@@ -277,8 +282,10 @@ impl Live {
         if let Some(late) = self.late {
             self.ports.sinks.iter().for_each(|sink| sink.late(&id, late));
         }
-        let scaler = self.targets.get(&id).and_then(|target| target.scalers.get(trigger)).cloned();
-        let work = reads::read(scaler, Arc::clone(&self.permits), now, deadline.since(now));
+        let target = self.targets.get(&id);
+        let scaler = target.and_then(|target| target.scalers.get(trigger)).cloned();
+        let permits = target.and_then(|target| target.permits.get(trigger)).cloned();
+        let work = reads::read(scaler, permits, now, deadline.since(now));
         let (inbox, epoch, asking) = (self.inbox.clone(), self.epoch, self.asking.clone());
         tokio::spawn(asking.run_until_cancelled_owned(async move {
             let answer = work.await;

@@ -20,11 +20,11 @@ pub(crate) struct Answer {
 /// Reads once. Waiting for one of `permits` counts towards `timeout`.
 pub(crate) async fn read(
     scaler: Option<Arc<dyn Scaler>>,
-    permits: Arc<Semaphore>,
+    permits: Option<Arc<Semaphore>>,
     now: Timestamp,
     timeout: Duration,
 ) -> Answer {
-    let Some(scaler) = scaler else {
+    let (Some(scaler), Some(permits)) = (scaler, permits) else {
         let message =
             "the policy has a trigger that no scaler was given for; this is a fault of ours, please report it";
         return failed(ReadErrorKind::Internal, message.to_owned());

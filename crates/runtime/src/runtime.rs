@@ -55,7 +55,8 @@ impl std::fmt::Debug for Ports {
 /// Bounds of the loop.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Reads at the same time; more wait, and their wait counts towards their deadline.
+    /// Reads of one source at the same time; more wait, and their wait counts towards their deadline. Other sources do
+    /// not wait for them.
     pub concurrent_reads: usize,
     /// Messages that may wait for the loop before whoever sends them has to wait.
     pub inbox: usize,

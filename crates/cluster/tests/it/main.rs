@@ -1,3 +1,7 @@
 //! A real cluster on this machine, from outside.
 
+mod autoscaling;
+mod bench;
 mod control_plane;
+mod ends;
+mod pods;

@@ -108,7 +108,7 @@ fn similar(expected: &str, found: &str) -> Vec<String> {
     differing
 }
 
-/// SO-04, VAL-01, VAL-02, VAL-04: what KEDA's definitions refuse, ours refuse, and nothing else.
+/// VAL-01, VAL-02, VAL-04: what KEDA's definitions refuse, ours refuse, and nothing else.
 #[test]
 fn definitions_have_the_structure_of_keda_s() {
     compare("ScaledObject", include_str!("../data/keda-2.21/scaledobjects.txt"));

@@ -8,9 +8,11 @@ mod case;
 mod definitions;
 mod environment;
 mod never_panics;
+mod other_kinds;
 mod policy;
 mod references;
 mod round_trip;
+mod rules;
 
 use tidegate_crds::{Located, Object, cross_check, parse};
 

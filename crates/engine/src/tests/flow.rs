@@ -11,22 +11,22 @@ use crate::{
 };
 
 /// An engine with one target, driven by hand.
-struct Flow {
-    engine: Engine,
-    id: TargetId,
-    now: Timestamp,
-    commands: VecDeque<Command>,
-    wake: Option<Timestamp>,
-    records: Vec<Arc<Record>>,
-    saved: Option<SavedState>,
+pub(super) struct Flow {
+    pub(super) engine: Engine,
+    pub(super) id: TargetId,
+    pub(super) now: Timestamp,
+    pub(super) commands: VecDeque<Command>,
+    pub(super) wake: Option<Timestamp>,
+    pub(super) records: Vec<Arc<Record>>,
+    pub(super) saved: Option<SavedState>,
 }
 
 impl Flow {
-    fn new(policy: Policy, replicas: u32) -> Self {
+    pub(super) fn new(policy: Policy, replicas: u32) -> Self {
         Flow::restored(policy, replicas, Some(SavedState::default()))
     }
 
-    fn restored(policy: Policy, replicas: u32, restored: Option<SavedState>) -> Self {
+    pub(super) fn restored(policy: Policy, replicas: u32, restored: Option<SavedState>) -> Self {
         let id = TargetId::new("shop", "orders");
         let mut flow = Flow {
             engine: Engine::new(),
@@ -42,7 +42,7 @@ impl Flow {
         flow
     }
 
-    fn send(&mut self, event: Event) {
+    pub(super) fn send(&mut self, event: Event) {
         for command in self.engine.handle(event, self.now) {
             match command {
                 Command::Emit(record) => {
@@ -56,20 +56,20 @@ impl Flow {
         }
     }
 
-    fn observe(&mut self, replicas: u32) {
+    pub(super) fn observe(&mut self, replicas: u32) {
         let workload = Ok(Workload::settled(replicas));
         self.send(Event::WorkloadObserved { target: self.id.clone(), workload });
     }
 
     /// Lets time pass to the next wake-up.
-    fn wake(&mut self) {
+    pub(super) fn wake(&mut self) {
         let wake = self.wake.take().expect("something is to come");
         self.now = self.now.max(wake);
         self.send(Event::Tick);
     }
 
     /// The read that was asked for: its trigger, number and deadline.
-    fn read(&mut self) -> (usize, u64, Timestamp) {
+    pub(super) fn read(&mut self) -> (usize, u64, Timestamp) {
         match self.commands.pop_front() {
             Some(Command::Read { trigger, read, deadline, .. }) => (trigger, read, deadline),
             other => panic!("a read was expected, not {other:?}"),
@@ -77,28 +77,28 @@ impl Flow {
     }
 
     /// The change that was commanded: to how many, and its number.
-    fn change(&mut self) -> (u32, u64) {
+    pub(super) fn change(&mut self) -> (u32, u64) {
         match self.commands.pop_front() {
             Some(Command::SetReplicas { replicas, change, .. }) => (replicas, change),
             other => panic!("a change was expected, not {other:?}"),
         }
     }
 
-    fn answer(&mut self, outcome: Result<f64, ReadError>) {
+    pub(super) fn answer(&mut self, outcome: Result<f64, ReadError>) {
         let (trigger, read, _) = self.read();
         let outcome = outcome.map(|value| Reading::of(value, self.now));
         self.send(Event::ReadingArrived { target: self.id.clone(), trigger, read, outcome });
     }
 
-    fn finish(&mut self, change: u64, outcome: Result<(), ReadError>) {
+    pub(super) fn finish(&mut self, change: u64, outcome: Result<(), ReadError>) {
         self.send(Event::ScaleFinished { target: self.id.clone(), change, outcome });
     }
 
-    fn last(&self) -> &Record {
+    pub(super) fn last(&self) -> &Record {
         self.records.last().expect("a record was made")
     }
 
-    fn nothing_more(&self) {
+    pub(super) fn nothing_more(&self) {
         assert!(self.commands.is_empty(), "{:?}", self.commands);
     }
 }

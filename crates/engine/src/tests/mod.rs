@@ -1,8 +1,11 @@
 //! Decisions and flows of events, from the crate's outside but beside its code.
 
 mod activation;
+mod conformance;
 mod fallback;
 mod flow;
+mod pushes;
+mod resources;
 mod rules;
 mod telling;
 
@@ -97,6 +100,11 @@ impl Ask {
     pub(super) fn partitions(mut self, value: f64, parallelism: u32) -> Self {
         let reading = Reading { parallelism: Some(parallelism), ..Reading::of(value, NOW) };
         self.0.readings.push(Some(Ok(reading)));
+        self
+    }
+
+    pub(super) fn pods(mut self, pods: &[crate::PodUsage]) -> Self {
+        self.0.readings.push(Some(Ok(Reading::of_pods(pods, NOW))));
         self
     }
 

@@ -8,8 +8,8 @@ use proptest::option;
 use proptest::prelude::*;
 use tidegate_engine::{
     Behavior, Case, Compat, FailurePolicy, Fallback, FallbackBehavior, Formula, FormulaPolicy, MetricTarget, Mode,
-    Pause, Policy, ReadError, ReadErrorKind, Reading, Recommendation, SavedState, ScaleEvent, ScalingRules,
-    SelectPolicy, StepKind, StepPolicy, TargetId, Timestamp, TriggerPolicy, Workload,
+    Pause, PodState, PodUsage, Policy, ReadError, ReadErrorKind, Reading, Recommendation, SavedState, ScaleEvent,
+    ScalingRules, SelectPolicy, StepKind, StepPolicy, TargetId, Timestamp, TriggerPolicy, Workload,
 };
 
 /// The moment of every generated decision.
@@ -110,6 +110,22 @@ fn metric_target() -> impl Strategy<Value = MetricTarget> {
     })
 }
 
+/// Mostly of an event source, at times of what pods use.
+fn any_target() -> impl Strategy<Value = MetricTarget> {
+    let resource = prop_oneof![
+        (1..300_u32).prop_map(|percent| MetricTarget::Utilization(f64::from(percent))),
+        thousandths(4_000).prop_map(MetricTarget::ResourceAverage),
+    ];
+    prop_oneof![5 => metric_target(), 1 => resource]
+}
+
+fn pods() -> impl Strategy<Value = Vec<PodUsage>> {
+    let state = prop_oneof![6 => Just(PodState::Counted), 1 => Just(PodState::Unready), 1 => Just(PodState::Ignored)];
+    let pod = (option::weighted(0.8, 0..5_000_u64), option::weighted(0.97, 1..4_000_u64), state);
+    let pod = pod.prop_map(|(used_milli, requested_milli, state)| PodUsage { used_milli, requested_milli, state });
+    vec(pod, 0..12)
+}
+
 fn on_failure() -> impl Strategy<Value = FailurePolicy> {
     prop_oneof![
         4 => Just(FailurePolicy::Default),
@@ -122,7 +138,7 @@ fn on_failure() -> impl Strategy<Value = FailurePolicy> {
 
 fn trigger_policy() -> impl Strategy<Value = TriggerPolicy> {
     let activation = prop_oneof![3 => Just(0.0), 1 => 0.0..200.0_f64];
-    (metric_target(), activation, 5..120_u64, 0..4_u64, on_failure()).prop_map(
+    (any_target(), activation, 5..120_u64, 0..4_u64, on_failure()).prop_map(
         |(target, activation, interval, source, on_failure)| TriggerPolicy {
             activation,
             polling_interval: seconds(interval),
@@ -263,13 +279,23 @@ fn history(triggers: usize) -> impl Strategy<Value = SavedState> {
 pub(crate) fn any_case() -> impl Strategy<Value = Case> {
     any_policy().prop_flat_map(|policy| {
         let triggers = policy.triggers.len();
-        (Just(policy), workload(), vec(answer(), triggers), history(triggers)).prop_map(
-            |(policy, workload, readings, history)| Case {
-                target: TargetId::new("default", "worker"),
-                policy: Arc::new(policy),
-                workload,
-                readings,
-                history,
+        let measured = vec(pods(), triggers);
+        (Just(policy), workload(), vec(answer(), triggers), measured, history(triggers)).prop_map(
+            |(policy, workload, mut readings, measured, history)| {
+                for ((trigger, answer), pods) in policy.triggers.iter().zip(&mut readings).zip(measured) {
+                    if let Some(Ok(reading)) = answer
+                        && trigger.target.is_resource()
+                    {
+                        *reading = Reading::of_pods(pods, reading.at);
+                    }
+                }
+                Case {
+                    target: TargetId::new("default", "worker"),
+                    policy: Arc::new(policy),
+                    workload,
+                    readings,
+                    history,
+                }
             },
         )
     })

@@ -4,6 +4,7 @@
 
 mod bench;
 mod cases;
+mod crowd;
 mod golden;
 mod manifest;
 mod properties;

@@ -144,6 +144,7 @@ fn target(index: usize, spec: &MetricSpec, kind: &str) -> TriggerTarget {
         target: spec.target,
         activation: spec.activation,
         source: spec.source,
+        time_limit: spec.time_limit,
     }
 }
 

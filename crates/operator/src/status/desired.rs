@@ -32,8 +32,6 @@ pub(crate) struct ReconcilePart {
     pub(crate) authentications: String,
     /// The failure threshold, where a fallback is set and can be used.
     pub(crate) fallback_after: Option<u32>,
-    /// Whether a fallback to zero replicas may be reached while triggers fail.
-    pub(crate) fallback_to_zero: bool,
     /// The HorizontalPodAutoscaler that there should be. `None`: none.
     pub(crate) hpa: HpaPart,
 }

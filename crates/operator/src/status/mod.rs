@@ -7,7 +7,7 @@ mod limit;
 mod patch;
 mod writer;
 
-pub(crate) use desired::{HpaPart, PausePart, ReconcilePart, find};
+pub(crate) use desired::{HpaPart, PausePart, ReconcilePart, find, kind_text};
 pub(crate) use findings::{Findings, is_resource};
 pub(crate) use writer::{FIELD_MANAGER, StatusWriter};
 

@@ -13,7 +13,7 @@ use kube::{Api, Resource, ResourceExt};
 use super::brief::Named;
 
 /// What a watch says.
-pub(super) enum Step<K> {
+pub(crate) enum Step<K> {
     /// An object is there, as this.
     Apply(K),
     /// An object is not there any more.
@@ -23,7 +23,7 @@ pub(super) enum Step<K> {
 }
 
 /// Watches until the future is dropped.
-pub(super) async fn follow<K>(api: Api<K>, labels: Option<String>, mut take: impl FnMut(Step<K>) + Send)
+pub(crate) async fn follow<K>(api: Api<K>, labels: Option<String>, mut take: impl FnMut(Step<K>) + Send)
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {

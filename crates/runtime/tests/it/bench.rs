@@ -56,7 +56,7 @@ impl Scaler for Scripted {
 
 /// Workloads that do at once what they are told, and remember it with the time since the start.
 pub(crate) struct Counted {
-    began: Instant,
+    pub(crate) began: Instant,
     pub(crate) counts: Mutex<HashMap<TargetId, u32>>,
     pub(crate) changes: Mutex<Vec<(Duration, TargetId, u32)>>,
 }
@@ -155,10 +155,15 @@ impl Bench {
     }
 
     pub(crate) async fn put(&self, name: &str, policy: Policy, scaler: &Arc<Scripted>) -> TargetId {
+        // Each has a source of its own; one that fails closes the circuit for all who share it.
+        self.put_from(name.bytes().map(u64::from).sum(), name, policy, scaler).await
+    }
+
+    /// As `put`, with a trigger of this source.
+    pub(crate) async fn put_from(&self, source: u64, name: &str, policy: Policy, scaler: &Arc<Scripted>) -> TargetId {
         let id = TargetId::new("default", name);
         let mut policy = policy;
-        // Each has a source of its own; one that fails closes the circuit for all who share it.
-        policy.triggers[0].source = name.bytes().map(u64::from).sum();
+        policy.triggers[0].source = source;
         let scalers: Vec<Arc<dyn Scaler>> = vec![Arc::<Scripted>::clone(scaler)];
         let setup = TargetSetup { id: id.clone(), policy: Arc::new(policy), scalers };
         self.runtime.handle().put(setup).await.unwrap();

@@ -39,3 +39,21 @@ async fn an_error_or_no_number_holds_the_count() {
     pass(900).await;
     assert_eq!(bench.count(&id), 10, "and goes on when it is back");
 }
+
+#[tokio::test(start_paused = true)]
+async fn thousands_that_hang_on_one_source_delay_no_other() {
+    let bench = Bench::start();
+    let (hangs, sound) = (Scripted::new(Says::Hang), Scripted::new(Says::Value(35.0)));
+    for number in 0..1_500 {
+        bench.put_from(1, &format!("stuck-{number}"), policy(), &hangs).await;
+    }
+    let well = bench.put_from(2, "sound", policy(), &sound).await;
+    pass(60).await;
+    assert_eq!(bench.count(&well), 4);
+    let reads = sound.reads.lock().unwrap().clone();
+    let gaps: Vec<Duration> = reads.windows(2).map(|pair| pair[1] - pair[0]).skip(1).collect();
+    let least = gaps.iter().min().unwrap();
+    let most = gaps.iter().max().unwrap();
+    assert!(*most < Duration::from_millis(5_100) && *least > Duration::from_millis(4_900), "{gaps:?}");
+    assert_eq!(bench.stats().findings, 0);
+}

@@ -4,5 +4,6 @@
 mod bench;
 mod clock;
 mod isolation;
+mod pushes;
 mod scaling;
 mod states;

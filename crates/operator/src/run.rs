@@ -1,0 +1,351 @@
+//! The operator: all parts put together, started and stopped in order.
+//!
+//! Nothing is global: several operators can run in one process, as tests do.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use tidegate_console::{Store, StoreOptions};
+use tidegate_runtime::{Clock, Options as LoopOptions, Ports, Runtime, WallClock};
+use tidegate_scalers::{Clients, EgressPolicy, Network};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::board::Board;
+use crate::call::call;
+use crate::certificates::{CertificateError, Certificates, publish};
+use crate::controller::{Controller, Tools};
+use crate::credentials::Credentials;
+use crate::demand::FreshReadings;
+use crate::events::Recorder;
+use crate::leadership::{Leadership, Leading};
+use crate::metrics_api::{self, MetricsApiError};
+use crate::options::Options;
+use crate::scale::{Bindings, KubeWorkloads, Pods, Services, StatusStates};
+use crate::serve::{self, MetricsPage, Readiness, ServeError, Serving};
+use crate::sink::Told;
+use crate::status::StatusWriter;
+use crate::watches::{Index, Watches};
+
+/// Who reports events, as KEDA's users know it.
+const CONTROLLER: &str = "keda-operator";
+
+/// The operator could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An option cannot be used.
+    #[error("{0}")]
+    Option(String),
+    /// An address could not be had.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// There are no certificates.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
+    /// The external metrics API.
+    #[error("starting the external metrics API: {0}")]
+    MetricsApi(#[from] MetricsApiError),
+}
+
+/// Where a running operator listens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Running {
+    /// The external metrics API.
+    pub metrics_api: Option<SocketAddr>,
+    /// The admission webhook.
+    pub admission: Option<SocketAddr>,
+    /// `/healthz` and `/readyz`.
+    pub health: Option<SocketAddr>,
+    /// `/metrics`.
+    pub metrics: Option<SocketAddr>,
+    /// Profiles.
+    pub profiling: Option<SocketAddr>,
+    /// The console.
+    pub console: Option<SocketAddr>,
+}
+
+/// A running operator. Dropping it without [`Operator::stop`] ends it with what is under way left undone.
+pub struct Operator {
+    running: Running,
+    leading: Leading,
+    index: Index,
+    board: Board,
+    console: Arc<Store>,
+    readiness: Readiness,
+    watches: Watches,
+    controller: Controller,
+    status: StatusWriter,
+    runtime: Runtime,
+    recorder: Recorder,
+    leadership: Leadership,
+    servings: Vec<Serving>,
+    stop: CancellationToken,
+}
+
+impl std::fmt::Debug for Operator {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Operator").field("running", &self.running).finish_non_exhaustive()
+    }
+}
+
+/// Starts an operator on the current tokio runtime. It needs not be able to reach the API server yet.
+///
+/// # Errors
+/// When an address cannot be had, certificates cannot be, or an option cannot be used.
+pub async fn start(client: Client, options: Options) -> Result<Operator, StartError> {
+    let stop = CancellationToken::new();
+    let guard = stop.clone().drop_guard();
+    let readiness = Readiness::new();
+    let identity = options.lease.as_ref().map_or_else(|| "single".to_owned(), |lease| lease.identity.clone());
+    let clients = Clients::new().with_egress(egress(&client, &options).await?);
+    let leadership = Leadership::start(client.clone(), &options.own_namespace, options.lease.clone());
+    let leading = leadership.leading.clone();
+    let recorder = Recorder::start(client.clone(), CONTROLLER, &identity);
+    let (changed, changes) = mpsc::unbounded_channel();
+    let watches = Watches::start(client.clone(), &options, changed);
+    let (inputs_changed, inputs) = mpsc::channel(1024);
+    let credentials = Credentials::start(client.clone(), &options, inputs_changed);
+    credentials.keep_authentications(recorder.clone(), leading.receiver());
+    let console = Store::new(StoreOptions { version: options.version.clone(), ..StoreOptions::default() });
+    let ground = Ground { client, options, readiness, clients, leading, recorder, watches, credentials, console };
+    let (parts, tools) = ground.assemble();
+    let demand = tools.demand.clone();
+    let controller = Controller::start(tools, changes, inputs);
+    let Parts { ground, board, runtime, status } = parts;
+    let (running, servings) = ground.serve(&board, demand, &stop).await?;
+    let Ground { readiness, leading, recorder, watches, console, .. } = ground;
+    guard.disarm();
+    Ok(Operator {
+        running,
+        leading,
+        index: watches.index.clone(),
+        board,
+        console,
+        readiness,
+        watches,
+        controller,
+        status,
+        runtime,
+        recorder,
+        leadership,
+        servings,
+        stop,
+    })
+}
+
+/// What the other parts stand on.
+struct Ground {
+    client: Client,
+    options: Options,
+    readiness: Readiness,
+    clients: Clients,
+    leading: Leading,
+    recorder: Recorder,
+    watches: Watches,
+    credentials: Credentials,
+    console: Arc<Store>,
+}
+
+struct Parts {
+    ground: Ground,
+    board: Board,
+    runtime: Runtime,
+    status: StatusWriter,
+}
+
+impl Ground {
+    /// The live loop and what it works with.
+    fn assemble(self) -> (Parts, Tools) {
+        let Ground { client, leading, recorder, .. } = &self;
+        let index = self.watches.index.clone();
+        let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
+        let (board, bindings, pods) = (Board::new(), Bindings::default(), Pods::new(client.clone()));
+        let status = StatusWriter::start(client.clone(), index.clone(), leading.clone());
+        let port = KubeWorkloads {
+            client: client.clone(),
+            index: index.clone(),
+            bindings: bindings.clone(),
+            pods: pods.clone(),
+            recorder: recorder.clone(),
+            leading: leading.clone(),
+        };
+        let states = StatusStates {
+            index: index.clone(),
+            bindings: bindings.clone(),
+            status: status.clone(),
+            clock: Arc::clone(&clock),
+        };
+        let told = Told::new(
+            board.clone(),
+            status.clone(),
+            Arc::clone(&self.console),
+            recorder.clone(),
+            index.clone(),
+            leading.clone(),
+        );
+        let ports =
+            Ports { workloads: Arc::new(port.clone()), states: Arc::new(states), sinks: vec![Arc::new(told)], clock };
+        let runtime = Runtime::start(ports, LoopOptions::default());
+        let handle = runtime.handle().clone();
+        let tools = Tools {
+            client: client.clone(),
+            index,
+            workloads: self.watches.workloads.clone(),
+            credentials: self.credentials.clone(),
+            recorder: recorder.clone(),
+            status: status.clone(),
+            handle: handle.clone(),
+            clients: self.clients.clone().with_pods(Arc::new(pods)).with_endpoints(Arc::new(Services(client.clone()))),
+            bindings,
+            port,
+            board: board.clone(),
+            demand: FreshReadings::new(handle),
+            console: Arc::clone(&self.console),
+            leading: leading.clone(),
+            version: self.options.version.clone(),
+        };
+        (Parts { ground: self, board, runtime, status }, tools)
+    }
+
+    /// Everything that listens.
+    async fn serve(
+        &self,
+        board: &Board,
+        demand: FreshReadings,
+        stop: &CancellationToken,
+    ) -> Result<(Running, Vec<Serving>), StartError> {
+        let Ground { client, options, readiness, .. } = self;
+        let (mut running, mut servings) = (Running::default(), Vec::new());
+        let mut page = MetricsPage::new(Arc::clone(&self.console));
+        let mut note = |place: &mut Option<SocketAddr>, serving: Serving| {
+            *place = Some(serving.address);
+            servings.push(serving);
+        };
+        if options.external_metrics.is_some() || options.admission.is_some() {
+            let certificates = Certificates::start(client, options, readiness, stop).await?;
+            publish(client, options, &certificates, &self.leading.receiver(), stop);
+            if let Some(api) = &options.external_metrics {
+                let demand = Arc::new(demand);
+                let api = metrics_api::serve(client, api, &certificates, board, demand, readiness, stop).await?;
+                page = page.with(api.series);
+                note(&mut running.metrics_api, api.serving);
+            }
+        }
+        if let Some(address) = options.health {
+            note(&mut running.health, serve::health(address, readiness.clone(), stop).await?);
+        }
+        if let Some(address) = options.metrics {
+            note(&mut running.metrics, serve::metrics(address, page, stop).await?);
+        }
+        if let Some(address) = options.profiling {
+            note(&mut running.profiling, serve::profiling(address, stop).await?);
+        }
+        if let Some(address) = options.console {
+            note(&mut running.console, serve::console(address, Arc::clone(&self.console), stop).await?);
+        }
+        self.watch_readiness(stop);
+        Ok((running, servings))
+    }
+
+    /// Ready once everything that there is has been seen.
+    fn watch_readiness(&self, stop: &CancellationToken) {
+        let (condition, index) = (self.readiness.condition("watches"), self.watches.index.clone());
+        condition.failed("the first lists of objects are not in yet");
+        tokio::spawn(stop.clone().run_until_cancelled_owned(async move {
+            while !index.synced() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            condition.met();
+        }));
+    }
+}
+
+impl Operator {
+    /// Where it listens.
+    #[must_use]
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
+    /// Whether this replica acts.
+    #[must_use]
+    pub fn leading(&self) -> bool {
+        self.leading.now()
+    }
+
+    /// Leadership as it changes.
+    #[must_use]
+    pub fn leadership(&self) -> watch::Receiver<bool> {
+        self.leading.receiver()
+    }
+
+    /// What it knows of the cluster.
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// What the metrics API answers from.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// What the console shows.
+    #[must_use]
+    pub fn console(&self) -> &Arc<Store> {
+        &self.console
+    }
+
+    /// Whether it can do its work.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    /// Stops deciding, lets changes under way finish, writes the last statuses, gives the lease back. Changes no replica
+    /// count.
+    pub async fn stop(mut self) {
+        self.controller.stop().await;
+        self.runtime.shutdown().await;
+        self.status.stop().await;
+        // An API server that is gone must not hold up the end.
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.recorder.flush()).await;
+        self.leadership.stop().await;
+        self.stop.cancel();
+        for serving in self.servings {
+            let _ = serving.task.await;
+        }
+        self.watches.stop().await;
+    }
+}
+
+/// Where triggers may connect to: neither this machine's own addresses nor the API server's, unless allowed.
+async fn egress(client: &Client, options: &Options) -> Result<EgressPolicy, StartError> {
+    let allowed: Result<Vec<Network>, _> = options.allowed_addresses.iter().map(|text| text.parse::<Network>()).collect();
+    let allowed = allowed.map_err(|error| StartError::Option(format!("an address that triggers may reach: {error}")))?;
+    Ok(EgressPolicy::cluster(api_server_addresses(client).await).allowing(allowed))
+}
+
+/// The API server's addresses as pods see them.
+async fn api_server_addresses(client: &Client) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    addresses.extend(std::env::var("KUBERNETES_SERVICE_HOST").ok().and_then(|host| host.parse::<IpAddr>().ok()));
+    let services: Api<Service> = Api::namespaced(client.clone(), "default");
+    if let Ok(Some(service)) = call(services.get_opt("kubernetes")).await {
+        let ips = service.spec.and_then(|spec| spec.cluster_ips).unwrap_or_default();
+        addresses.extend(ips.iter().filter_map(|ip| ip.parse::<IpAddr>().ok()));
+    }
+    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), "default");
+    let of_it = ListParams::default().labels("kubernetes.io/service-name=kubernetes");
+    if let Ok(slices) = call(slices.list(&of_it)).await {
+        let endpoints = slices.items.into_iter().flat_map(|slice| slice.endpoints.unwrap_or_default());
+        addresses.extend(endpoints.flat_map(|one| one.addresses).filter_map(|ip| ip.parse::<IpAddr>().ok()));
+    }
+    addresses
+}
