@@ -264,7 +264,7 @@ pub(crate) fn judge(
     }
     let mut judged = match &knowledge.latest {
         Latest::Known(reading, _) if now.since(reading.at) <= freshness(trigger) => {
-            fresh(policy, trigger, reading, workload, tolerances)
+            fresh(policy, trigger, knowledge, reading, (workload, tolerances))
         }
         Latest::Known(..) => Judged { stale: true, ..stand_in(policy, trigger, knowledge, workload, tolerances) },
         Latest::Unread => Judged { unread: true, ..Judged::without(Stance::Missing { holds: false }) },
@@ -280,9 +280,9 @@ pub(crate) fn judge(
 fn fresh(
     policy: &Policy,
     trigger: &TriggerPolicy,
+    knowledge: &Knowledge,
     reading: &Reading,
-    workload: &Workload,
-    tolerances: Tolerances,
+    (workload, tolerances): (&Workload, Tolerances),
 ) -> Judged {
     let unused = Judged { activity: Activity::Inactive, ..Judged::without(Stance::Fresh) };
     if trigger.target.is_resource() {
@@ -294,7 +294,11 @@ fn fresh(
                 proposal: Some(measured.proposal),
                 ..unused
             },
-            Err(why) => Judged { unmeasured: Some(Unmeasured::Usage(why)), ..unused },
+            // Its policy counts as if it had failed.
+            Err(why) => {
+                let stance = stance(policy, trigger, knowledge, workload.replicas);
+                Judged { unmeasured: Some(Unmeasured::Usage(why)), ..Judged::without(stance) }
+            }
         };
     }
     let above = reading.activation_value.unwrap_or(reading.value) > trigger.activation;

@@ -6,10 +6,14 @@
 //! the JSON schema, the page, `tidegate scalers list` and the behaviour suite follow from the row.
 
 mod cron;
+mod external;
 mod kafka;
 mod keda;
+mod kubernetes_workload;
+mod metrics_api;
 mod page;
 mod prometheus;
+mod resource;
 mod row;
 mod schema;
 mod unknown;
@@ -29,8 +33,12 @@ use row::row;
 /// Sorted by first name; a row is `row!(file::Trigger, "its file", [all its type names in KEDA])`.
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     vec![
+        row!(resource::Usage, "catalog/resource.rs", ["cpu", "memory"]),
         row!(cron::Cron, "catalog/cron.rs", ["cron"]),
+        row!(external::External, "catalog/external.rs", ["external", "external-push"]),
         row!(kafka::Kafka, "catalog/kafka.rs", ["kafka", "apache-kafka"]),
+        row!(kubernetes_workload::Workload, "catalog/kubernetes_workload.rs", ["kubernetes-workload"]),
+        row!(metrics_api::MetricsApi, "catalog/metrics_api.rs", ["metrics-api"]),
         row!(prometheus::Prometheus, "catalog/prometheus.rs", ["prometheus"]),
     ]
 });
@@ -55,6 +63,11 @@ pub fn not_yet_served() -> impl Iterator<Item = &'static str> {
 /// What the label `scaler` of KEDA's metrics says for a trigger without a name: `apacheKafkaScaler` for `apache-kafka`.
 #[must_use]
 pub fn label(kind: &str) -> String {
+    match kind {
+        "cpu" | "memory" => return "cpuMemoryScaler".to_owned(),
+        "metrics-api" => return "metricsAPIScaler".to_owned(),
+        _ => {}
+    }
     let mut label = String::new();
     for (place, word) in kind.split('-').enumerate() {
         let mut letters = word.chars();

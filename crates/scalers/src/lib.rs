@@ -10,12 +10,19 @@ pub mod catalog;
 mod clients;
 mod declare;
 mod egress;
+/// What is said between Tidegate and an external scaler, for whoever writes one.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::too_many_lines)]
+pub mod externalscaler {
+    tonic::include_proto!("externalscaler");
+}
 mod given;
+mod grpc;
 mod http;
 mod input;
 pub mod kafka;
 mod parameter;
 mod ports;
+mod quantity;
 mod scaler;
 mod schedule;
 mod secret;

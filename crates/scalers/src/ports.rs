@@ -62,6 +62,16 @@ impl Resource {
     }
 }
 
+/// The engine's word for it.
+impl From<Resource> for tidegate_engine::Resource {
+    fn from(resource: Resource) -> Self {
+        match resource {
+            Resource::Cpu => tidegate_engine::Resource::Cpu,
+            Resource::Memory => tidegate_engine::Resource::Memory,
+        }
+    }
+}
+
 /// Knows the endpoints of Services.
 #[async_trait]
 pub trait Endpoints: Send + Sync {

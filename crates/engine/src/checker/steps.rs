@@ -52,10 +52,10 @@ fn plausible(record: &Record, step: &Step) -> bool {
         // A workload whose minimum is 0 is still kept at 1 by the HPA while it is active.
         Rule::Min => to >= from && (to == from || to == record.limits.min.max(1)),
         Rule::Max => to == from.min(record.limits.max),
-        // Never below the user's own minimum.
+        // Never below the user's own minimum; and what is missing might keep more busy, so it may keep what is there.
         Rule::UsefulParallelism => {
-            to <= from
-                && (to == from || record.limits.useful.is_none_or(|useful| to <= useful.max(record.limits.min).max(1)))
+            let floor = |useful: u32| useful.max(record.limits.min).max(1).max(current);
+            to <= from && (to == from || record.limits.useful.is_none_or(|useful| to <= floor(useful)))
         }
         Rule::ScaleUpPolicy => to <= from && to >= current.min(from),
         Rule::ScaleDownPolicy => to >= from && to <= current.max(from),

@@ -105,6 +105,10 @@ proptest! {
             policy.pause = tidegate_engine::Pause::default();
             policy.force_activation = false;
         });
+        // With nothing but cpu and memory a workload is always active, and so leaves zero.
+        if case.policy.triggers.iter().all(|trigger| trigger.target.is_resource()) {
+            return Ok(());
+        }
         case.readings.iter_mut().for_each(|reading| *reading = Some(Err(broken())));
         let Ok(workload) = case.workload.clone() else { return Ok(()) };
         let within = workload.replicas.clamp(case.policy.min_replicas, case.policy.max_replicas);
@@ -119,6 +123,11 @@ proptest! {
     #[test]
     fn an_error_in_place_of_a_number_moves_nothing_by_itself(mut case in any_case(), index in 0..3_usize) {
         let index = index % case.readings.len();
+        // What pods use has no say in activity: with it alone known, its metric still counts where a quiet source would
+        // have ended all.
+        if case.policy.triggers.iter().any(|trigger| trigger.target.is_resource()) {
+            return Ok(());
+        }
         edit(&mut case, |policy| {
             policy.fallback = None;
             policy.triggers[index].on_failure = FailurePolicy::Default;

@@ -39,6 +39,7 @@ use crate::scale::{Bindings, KubeWorkloads};
 use crate::status::StatusWriter;
 use crate::watches::{Change, Index};
 use build::Connected;
+pub(crate) use facts::AllFacts;
 use queue::Queue;
 use target::Targets;
 

@@ -2,10 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod activation;
+mod admission;
 mod certificates;
+mod credentials;
+mod events;
 mod hpas;
+mod installed;
+mod leadership;
 mod lifecycle;
 mod metrics_api;
 mod pages;
+mod rbac;
 mod served;
 mod stage;

@@ -70,7 +70,7 @@ async fn the_api_server_passes_questions_on_and_answers_back() {
     assert_eq!((&item["metricName"], &item["value"]), (&json!("s0-kafka-orders"), &json!("7500m")), "{found}");
     assert_eq!(item["metricLabels"], Value::Null);
     for (path, code, words) in [
-        (path("shop", "s0-kafka-mail", "mail"), 503, "the broker does not answer"),
+        (path("shop", "s0-kafka-mail", "mail"), 500, "the broker does not answer"),
         (path("shop", "s0-kafka-mail", "orders"), 404, "ScaledObject shop/orders has s0-kafka-orders"),
         (path("shop", "s0-kafka-orders", "none"), 404, "ScaledObject shop/none has no metrics"),
         (path("bank", "s0-kafka-orders", "orders"), 404, "ScaledObject bank/orders has no metrics"),

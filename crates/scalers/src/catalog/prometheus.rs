@@ -56,6 +56,7 @@ use crate::scaler::MetricSpec;
 use crate::secret::Secret;
 use crate::trigger::Trigger;
 use crate::value::Pairs;
+use crate::wrap::Telemetry;
 use reply::Outcome;
 
 choices! {
@@ -128,6 +129,7 @@ pub(super) struct Prometheus {
     timeout: Option<Duration>,
     pool: Arc<Pool>,
     credentials: Credentials,
+    telemetry: Telemetry,
 }
 
 #[async_trait]
@@ -142,12 +144,13 @@ impl Trigger for Prometheus {
         config.auth.check(config.unsafe_ssl, given);
         clouds(config, given);
         let source = (shown(address), config.auth.identity(), config.unsafe_ssl);
-        given.spec(Metric {
+        let spec = given.spec(Metric {
             name: "prometheus",
             target: ("threshold", config.threshold),
             activation: config.activation_threshold,
             source: source_of(("prometheus", source)),
-        })
+        })?;
+        Some(MetricSpec { time_limit: config.timeout.filter(|timeout| !timeout.is_zero()), ..spec })
     }
 
     fn connect(config: Config, _input: &TriggerInput, clients: &Clients) -> Self {
@@ -161,6 +164,7 @@ impl Trigger for Prometheus {
             timeout: config.timeout.filter(|timeout| !timeout.is_zero()),
             pool,
             credentials,
+            telemetry: clients.telemetry(),
         }
     }
 
@@ -206,12 +210,15 @@ impl Prometheus {
             request.header(name, value)?;
         }
         self.credentials.apply(&mut request).await?;
-        let answer = self.pool.send(request.clone()).await?;
+        let answer = self.pool.send_told(request.clone(), &self.telemetry).await?;
         Ok((request, answer))
     }
 
     fn reading(&self, outcome: Outcome, now: Timestamp) -> Result<Reading, ReadError> {
         let Outcome { result, mut notes } = outcome;
+        if result.is_err() {
+            self.telemetry.empty_answer(self.ignore_null_values);
+        }
         let (value, raw) = match result {
             Ok(number) if number < 0.0 => {
                 notes.push(format!("the query gave {number}; a negative number counts as 0"));

@@ -2,8 +2,12 @@
 //! its source can give. One file each; a row without one fails the suite.
 
 mod cron;
+mod external;
 mod kafka;
+mod kubernetes_workload;
+mod metrics_api;
 mod prometheus;
+mod resource;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +27,15 @@ pub struct Fixture {
 }
 
 /// All of them.
-pub const ALL: &[Fixture] = &[cron::FIXTURE, kafka::FIXTURE, prometheus::FIXTURE];
+pub const ALL: &[Fixture] = &[
+    cron::FIXTURE,
+    external::FIXTURE,
+    kafka::FIXTURE,
+    kubernetes_workload::FIXTURE,
+    metrics_api::FIXTURE,
+    prometheus::FIXTURE,
+    resource::FIXTURE,
+];
 
 /// A trigger with this metadata and these authentication parameters.
 pub fn input(kind: &str, metadata: &[(&str, &str)], auth: &[(&str, &str)]) -> TriggerInput {

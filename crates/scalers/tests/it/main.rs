@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
 mod behaviour;
+mod egress;
+mod external;
 mod fixtures;
 mod http;
 mod keda;
+mod metrics_api;
 mod pages;
 mod prometheus;
 mod real;
 mod server;
+mod telemetry;
 mod watch;
