@@ -6,6 +6,7 @@ mod admission;
 mod certificates;
 mod credentials;
 mod events;
+mod faults;
 mod hpas;
 mod installed;
 mod leadership;

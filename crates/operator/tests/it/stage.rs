@@ -36,10 +36,12 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
 /// The definitions of all kinds, once a test process.
 pub(crate) async fn definitions(client: &Client) {
     static DONE: OnceCell<()> = OnceCell::const_new();
-    let client = client.clone();
-    DONE.get_or_init(|| async move {
-        let api: Api<CustomResourceDefinition> = Api::all(client);
-        for kind in tidegate_crds::crd::KINDS {
+    DONE.get_or_init(|| define(client.clone())).await;
+}
+
+async fn define(client: Client) {
+    let api: Api<CustomResourceDefinition> = Api::all(client);
+    for kind in tidegate_crds::crd::KINDS {
             let definition = tidegate_crds::crd::crd(kind).unwrap();
             let name = definition["metadata"]["name"].as_str().unwrap();
             let params = PatchParams::apply("test").force();
@@ -50,9 +52,7 @@ pub(crate) async fn definitions(client: &Client) {
                 conditions.iter().any(|one| one.type_ == "Established" && one.status == "True")
             })
             .await;
-        }
-    })
-    .await;
+    }
 }
 
 /// A source of the `prometheus` kind that says what a test tells it to.
@@ -115,8 +115,21 @@ impl Stage {
         let filter = tracing_subscriber::EnvFilter::from_default_env();
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let cluster = Cluster::shared().await;
+        definitions(&cluster.client()).await;
+        Stage::on(cluster, prefix).await
+    }
+
+    /// On a cluster of the test's own, which it may break.
+    pub(crate) async fn on_its_own_cluster(prefix: &str) -> Stage {
+        let cluster = Cluster::start(tidegate_cluster::ClusterOptions::default()).await.unwrap();
+        // It ends with the process; tests are few.
+        let cluster: &'static Cluster = Box::leak(Box::new(cluster));
+        define(cluster.client()).await;
+        Stage::on(cluster, prefix).await
+    }
+
+    async fn on(cluster: &'static Cluster, prefix: &str) -> Stage {
         let client = cluster.client();
-        definitions(&client).await;
         let namespace = cluster.namespace(prefix).await;
         Stage { cluster, client, namespace, source: Source::new(0).await, operator: None }
     }
