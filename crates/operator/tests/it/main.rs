@@ -14,5 +14,6 @@ mod lifecycle;
 mod metrics_api;
 mod pages;
 mod rbac;
+mod scaling;
 mod served;
 mod stage;

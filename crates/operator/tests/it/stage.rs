@@ -42,16 +42,16 @@ pub(crate) async fn definitions(client: &Client) {
 async fn define(client: Client) {
     let api: Api<CustomResourceDefinition> = Api::all(client);
     for kind in tidegate_crds::crd::KINDS {
-            let definition = tidegate_crds::crd::crd(kind).unwrap();
-            let name = definition["metadata"]["name"].as_str().unwrap();
-            let params = PatchParams::apply("test").force();
-            api.patch(name, &params, &Patch::Apply(definition)).await.unwrap();
-            until(&format!("{name} is established"), async || {
-                let found = api.get(name).await.unwrap().status.unwrap_or_default();
-                let conditions = found.conditions.unwrap_or_default();
-                conditions.iter().any(|one| one.type_ == "Established" && one.status == "True")
-            })
-            .await;
+        let definition = tidegate_crds::crd::crd(kind).unwrap();
+        let name = definition["metadata"]["name"].as_str().unwrap();
+        let params = PatchParams::apply("test").force();
+        api.patch(name, &params, &Patch::Apply(definition)).await.unwrap();
+        until(&format!("{name} is established"), async || {
+            let found = api.get(name).await.unwrap().status.unwrap_or_default();
+            let conditions = found.conditions.unwrap_or_default();
+            conditions.iter().any(|one| one.type_ == "Established" && one.status == "True")
+        })
+        .await;
     }
 }
 

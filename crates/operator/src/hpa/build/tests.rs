@@ -138,7 +138,8 @@ fn a_formula_replaces_external_metrics() {
 #[test]
 fn behaviour_is_taken_over_and_pauses_disable_a_direction() {
     assert_eq!(plain(json!({}), &[])["spec"].get("behavior"), None);
-    let down = json!({"stabilizationWindowSeconds": 7, "policies": [{"type": "Pods", "value": 2, "periodSeconds": 30}]});
+    let down =
+        json!({"stabilizationWindowSeconds": 7, "policies": [{"type": "Pods", "value": 2, "periodSeconds": 30}]});
     let advanced = json!({"horizontalPodAutoscalerConfig": {"behavior": {"scaleDown": down}}});
     let object = object(json!({"spec": {"advanced": advanced}}));
     let free = made(&object, &[], None, Pause::default());

@@ -35,11 +35,8 @@ fn found(triggers: Vec<TriggerFinding>) -> Findings {
 }
 
 fn status(now: &Status, reconcile: &ReconcilePart, findings: Option<Findings>) -> Status {
-    let parts = Parts {
-        reconcile: Some(Arc::new(reconcile.clone())),
-        findings: findings.map(Arc::new),
-        ..Parts::default()
-    };
+    let parts =
+        Parts { reconcile: Some(Arc::new(reconcile.clone())), findings: findings.map(Arc::new), ..Parts::default() };
     desired(now, &parts).unwrap()
 }
 
