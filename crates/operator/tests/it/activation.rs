@@ -189,3 +189,28 @@ async fn a_target_that_goes_and_comes_back() {
     stage.until_replicas("web", 1).await;
     stage.until_condition("web", "Ready", "True/ScaledObjectReady").await;
 }
+
+/// HPA-14, ACT-22, ST-09: cpu is the HPA's to measure, and ours in mode direct
+#[tokio::test]
+async fn cpu_in_both_modes() {
+    let stage = Stage::new("cpu").await;
+    let container = json!({"name": "main", "image": "none", "resources": {"requests": {"cpu": "100m"}}});
+    stage.deployment_of("web", 1, container, json!({"node.tidegate.dev/cpu": "300m"})).await;
+    let trigger = json!({"type": "cpu", "metricType": "Utilization", "metadata": {"value": "100"}});
+    // The HPA is not to move it before we do.
+    let annotations = json!({"autoscaling.keda.sh/paused-scale-out": "true"});
+    let spec = json!({"minReplicaCount": 1, "maxReplicaCount": 4, "triggers": [trigger]});
+    stage.annotated("web", annotations, spec).await;
+    stage.until_condition("web", "Ready", "True/ScaledObjectReady").await;
+    stage.until_condition("web", "Active", "True/ScalerActive").await;
+    let hpa = stage.until_hpa("keda-hpa-web").await;
+    let metric = hpa.spec.metrics.unwrap()[0].resource.clone().unwrap();
+    assert_eq!((metric.name.as_str(), metric.target.average_utilization), ("cpu", Some(100)));
+    let status = stage.status("web").await;
+    assert_eq!((status.resource_metric_names, status.external_metric_names), (Some(vec!["cpu".to_owned()]), None));
+    assert_eq!(stage.replicas("web").await, 1);
+    stage.policy("web", "direct").await;
+    stage.until_no_hpa("keda-hpa-web").await;
+    stage.annotate("web", json!({"autoscaling.keda.sh/paused-scale-out": null})).await;
+    stage.until_replicas("web", 4).await;
+}

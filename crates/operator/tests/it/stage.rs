@@ -169,9 +169,15 @@ impl Stage {
 
     /// A Deployment whose pods pretend to run.
     pub(crate) async fn deployment(&self, name: &str, replicas: u32) {
+        self.deployment_of(name, replicas, json!({"name": "main", "image": "none"}), json!({})).await;
+    }
+
+    /// The same with a container and annotations of its pods.
+    pub(crate) async fn deployment_of(&self, name: &str, replicas: u32, container: Value, annotations: Value) {
         let labels = json!({"app": name});
-        let pretend = json!({"node.tidegate.dev/pretend": "true"});
-        let spec = json!({"containers": [{"name": "main", "image": "none"}], "terminationGracePeriodSeconds": 1});
+        let mut pretend = json!({"node.tidegate.dev/pretend": "true"});
+        pretend.as_object_mut().unwrap().extend(annotations.as_object().unwrap().clone());
+        let spec = json!({"containers": [container], "terminationGracePeriodSeconds": 1});
         let deployment = json!({
             "metadata": {"name": name},
             "spec": {
