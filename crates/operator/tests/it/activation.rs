@@ -54,7 +54,7 @@ async fn a_pause_freezes_and_its_end_brings_everything_back() {
     stage.until_no_hpa("keda-hpa-web").await;
     stage.until_event("ScaledObjectPaused").await;
     stage.source.says(0);
-    stage.polls("web", 4).await;
+    stage.polls(4).await;
     assert_eq!(stage.replicas("web").await, 1);
     stage.annotate("web", json!({"autoscaling.keda.sh/paused-replicas": "5"})).await;
     stage.until_replicas("web", 5).await;
@@ -95,7 +95,7 @@ async fn scale_in_alone_can_be_paused() {
     let hpa = stage.until_hpa("keda-hpa-web").await;
     let down = hpa.spec.behavior.unwrap().scale_down.unwrap();
     assert_eq!(down.select_policy.as_deref(), Some("Disabled"));
-    stage.polls("web", 4).await;
+    stage.polls(4).await;
     assert_eq!(stage.replicas("web").await, 2);
     stage.annotate("web", json!({"autoscaling.keda.sh/paused-scale-in": null})).await;
     stage.until_replicas("web", 0).await;
@@ -110,7 +110,7 @@ async fn a_failing_source_moves_nothing_and_is_told() {
     stage.scaled_object("web", json!({"cooldownPeriod": 0})).await;
     stage.until_condition("web", "Ready", "False/TriggerError").await;
     stage.until_event("KEDAScalerFailed").await;
-    stage.polls("web", 4).await;
+    stage.polls(4).await;
     assert_eq!(stage.replicas("web").await, 1);
     stage.source.says(0);
     stage.until_replicas("web", 0).await;
@@ -166,7 +166,7 @@ async fn shadow_writes_nothing() {
     stage.source.says(45);
     let before = stage.scaled_object("web", json!({})).await;
     stage.start().await;
-    stage.polls("web", 4).await;
+    stage.polls(4).await;
     let id = tidegate_engine::TargetId::new(&stage.namespace, "web");
     assert!(stage.operator().board().all(&id).is_some(), "it is decided all the same");
     assert_eq!(stage.replicas("web").await, 0);

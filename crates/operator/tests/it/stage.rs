@@ -194,11 +194,6 @@ impl Stage {
         self.api::<Deployment>().get(name).await.unwrap().spec.unwrap().replicas.unwrap()
     }
 
-    pub(crate) async fn scale(&self, name: &str, replicas: u32) {
-        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-        self.api::<Deployment>().patch_scale(name, &PatchParams::default(), &patch).await.unwrap();
-    }
-
     /// A ScaledObject for the Deployment of the same name, with `spec` over the defaults: one trigger on the source, target
     /// 10, read each second.
     pub(crate) async fn scaled_object(&self, name: &str, spec: Value) -> ScaledObject {
@@ -316,13 +311,12 @@ impl Stage {
         }
     }
 
-    /// Lets a few polls pass, each counted by what the operator decided; then whatever was going to happen has.
-    pub(crate) async fn polls(&self, name: &str, count: usize) {
+    /// Lets a few polls pass; then whatever was going to happen has.
+    pub(crate) async fn polls(&self, count: usize) {
         let seen = || async {
             let received = self.source.server.received_requests().await.unwrap_or_default();
             received.len()
         };
-        let _ = name;
         let first = seen().await;
         until("the source was asked again", async || seen().await >= first + count).await;
     }
