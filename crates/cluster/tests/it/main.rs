@@ -4,4 +4,5 @@ mod autoscaling;
 mod bench;
 mod control_plane;
 mod ends;
+mod keda;
 mod pods;
