@@ -16,6 +16,7 @@ use tidegate_scalers::{Clients, EgressPolicy, Network};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::{self, AdmissionError};
 use crate::board::Board;
 use crate::call::call;
 use crate::certificates::{CertificateError, Certificates, publish};
@@ -50,6 +51,9 @@ pub enum StartError {
     /// The external metrics API.
     #[error("starting the external metrics API: {0}")]
     MetricsApi(#[from] MetricsApiError),
+    /// The admission webhook.
+    #[error("starting the admission webhook: {0}")]
+    Admission(#[from] AdmissionError),
 }
 
 /// Where a running operator listens.
@@ -226,6 +230,12 @@ impl Ground {
             *place = Some(serving.address);
             servings.push(serving);
         };
+        // Health comes first: certificates wait for the API server, and a process that waits is alive.
+        let started = readiness.condition("started");
+        self.watch_readiness(stop);
+        if let Some(address) = options.health {
+            note(&mut running.health, serve::health(address, readiness.clone(), stop).await?);
+        }
         if options.external_metrics.is_some() || options.admission.is_some() {
             let certificates = Certificates::start(client, options, readiness, stop).await?;
             publish(client, options, &certificates, &self.leading.receiver(), stop);
@@ -235,9 +245,12 @@ impl Ground {
                 page = page.with(api.series);
                 note(&mut running.metrics_api, api.serving);
             }
-        }
-        if let Some(address) = options.health {
-            note(&mut running.health, serve::health(address, readiness.clone(), stop).await?);
+            if let Some(webhook) = &options.admission {
+                let facts = Arc::new(admission::Known(self.watches.index.clone()));
+                let webhook = admission::serve(client, webhook, &certificates, facts, stop).await?;
+                page = page.with(webhook.series);
+                note(&mut running.admission, webhook.serving);
+            }
         }
         if let Some(address) = options.metrics {
             note(&mut running.metrics, serve::metrics(address, page, stop).await?);
@@ -248,7 +261,7 @@ impl Ground {
         if let Some(address) = options.console {
             note(&mut running.console, serve::console(address, Arc::clone(&self.console), stop).await?);
         }
-        self.watch_readiness(stop);
+        started.met();
         Ok((running, servings))
     }
 
