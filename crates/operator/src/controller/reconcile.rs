@@ -105,7 +105,7 @@ impl Shared {
 
     /// Whether an object of the same name was served before.
     fn is_another(&self, id: &TargetId, object: &ScaledObject) -> bool {
-        self.served().get(id).is_some_and(|served| served.uid != object.metadata.uid)
+        self.served().get(id).is_some_and(|served| served.about.uid != object.metadata.uid)
     }
 
     async fn apply(&self, known: &KnownObject, look: &mut Look<'_>) -> Result<(), Fault> {

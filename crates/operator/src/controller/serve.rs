@@ -142,7 +142,7 @@ impl Shared {
             == connected.as_ref().map(|c| c.mark);
         let (hpa, kept) = before.map_or((None, None), |before| (before.hpa, before._listening));
         let now = Served {
-            uid: object.metadata.uid.clone(),
+            about: reference(object),
             connected,
             policy: Arc::clone(policy),
             mark,

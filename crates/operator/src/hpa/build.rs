@@ -156,7 +156,7 @@ fn external_metric(name: &str, scaled_object: &str, target: MetricTarget) -> Met
 
 fn resource(metric: &ResourceMetric, target: MetricTarget) -> Option<MetricSpec> {
     let target = match target {
-        MetricTarget::Value(_) => HpaTarget {
+        MetricTarget::Utilization(_) => HpaTarget {
             type_: "Utilization".to_owned(),
             average_utilization: Some(metric.value.trim().parse().ok()?),
             ..HpaTarget::default()
