@@ -327,8 +327,10 @@ impl Operator {
 
 /// Where triggers may connect to: neither this machine's own addresses nor the API server's, unless allowed.
 async fn egress(client: &Client, options: &Options) -> Result<EgressPolicy, StartError> {
-    let allowed: Result<Vec<Network>, _> = options.allowed_addresses.iter().map(|text| text.parse::<Network>()).collect();
-    let allowed = allowed.map_err(|error| StartError::Option(format!("an address that triggers may reach: {error}")))?;
+    let allowed: Result<Vec<Network>, _> =
+        options.allowed_addresses.iter().map(|text| text.parse::<Network>()).collect();
+    let allowed =
+        allowed.map_err(|error| StartError::Option(format!("an address that triggers may reach: {error}")))?;
     Ok(EgressPolicy::cluster(api_server_addresses(client).await).allowing(allowed))
 }
 

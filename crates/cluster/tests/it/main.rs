@@ -3,5 +3,6 @@
 mod autoscaling;
 mod bench;
 mod control_plane;
+mod differential;
 mod ends;
 mod pods;

@@ -42,7 +42,10 @@ pub(super) struct Built {
 }
 
 /// Understands the triggers. Pure.
-pub(super) fn check_triggers(object: &ScaledObject, given: Given) -> Result<(Vec<Checked>, u64, Vec<Problem>), Vec<Problem>> {
+pub(super) fn check_triggers(
+    object: &ScaledObject,
+    given: Given,
+) -> Result<(Vec<Checked>, u64, Vec<Problem>), Vec<Problem>> {
     let (mut checked, mut problems, mut marks) = (Vec::new(), Vec::new(), DefaultHasher::new());
     given.mark.hash(&mut marks);
     for (index, (trigger, sources)) in object.spec.triggers.iter().zip(given.triggers).enumerate() {

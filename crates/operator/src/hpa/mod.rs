@@ -6,4 +6,3 @@ mod compare;
 
 pub(crate) use apply::{Done, HpaError, Hpas};
 pub(crate) use build::{COMPOSITE, NAME_LABEL, Wanted, build};
-

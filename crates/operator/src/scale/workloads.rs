@@ -54,7 +54,8 @@ impl KubeWorkloads {
 
     async fn look(&self, id: &TargetId, binding: &Binding) -> Result<Arc<WorkloadBrief>, ReadError> {
         let api = self.api(id, binding);
-        let scale = call(api.get_scale(&binding.key.name)).await.map_err(|error| said("looking at", id, binding, &error))?;
+        let scale =
+            call(api.get_scale(&binding.key.name)).await.map_err(|error| said("looking at", id, binding, &error))?;
         let object = call(api.get(&binding.key.name)).await.ok();
         let brief = brief_of(&scale, object.as_ref());
         self.index.put_workload(id.namespace(), &binding.key, brief.clone());
@@ -78,7 +79,10 @@ impl KubeWorkloads {
                 (false, true) => (reasons::SCALE_TARGET_DEACTIVATION_FAILED, "Deactivate"),
             };
             let note = match error {
-                None => format!("Scaled {kind} {what} from {from} to {replicas}{}", if up { because(record) } else { String::new() }),
+                None => format!(
+                    "Scaled {kind} {what} from {from} to {replicas}{}",
+                    if up { because(record) } else { String::new() }
+                ),
                 Some(error) => format!("Failed to scale {kind} {what} from {from} to {replicas}: {error}"),
             };
             let severity = if error.is_some() { Kind::Warning } else { Kind::Normal };

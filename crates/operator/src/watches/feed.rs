@@ -77,7 +77,10 @@ where
 }
 
 fn name_of<K: ResourceExt>(object: &K) -> Named {
-    Named::new(object.meta().namespace.as_deref().unwrap_or_default(), object.meta().name.as_deref().unwrap_or_default())
+    Named::new(
+        object.meta().namespace.as_deref().unwrap_or_default(),
+        object.meta().name.as_deref().unwrap_or_default(),
+    )
 }
 
 /// Whether the API server does not know `sendInitialEvents`, or has that feature turned off.

@@ -18,11 +18,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::Options;
 
-pub use brief::{HpaBrief, HpaOwner, HpaScaling, KnownObject, WorkloadBrief};
 pub(crate) use brief::{HPA_OWNERSHIP, MANAGED_BY, Named};
+pub use brief::{HpaBrief, HpaOwner, HpaScaling, KnownObject, WorkloadBrief};
+pub(crate) use feed::{Step, follow};
 pub use index::Index;
 pub(crate) use index::{id_of, is_newer};
-pub(crate) use feed::{Step, follow};
 pub(crate) use objects::{scaled_object_resource, scaling_policy_resource};
 pub(crate) use workloads::{Workloads, brief_of, slim};
 

@@ -10,9 +10,7 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 use tidegate_cluster::Cluster;
-use tidegate_operator::{
-    AdmissionOptions, CertificateOptions, Certificates, Options, Readiness, publish,
-};
+use tidegate_operator::{AdmissionOptions, CertificateOptions, Certificates, Options, Readiness, publish};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -64,8 +62,7 @@ async fn a_deleted_secret_comes_back_with_the_authority_that_is_trusted() {
 
 /// A Secret as KEDA's own rotation leaves it, whose certificate ends tomorrow.
 fn expiring() -> Secret {
-    let now = rcgen::date_time_ymd(1970, 1, 1)
-        + Duration::from_secs(jiff::Timestamp::now().as_second().unsigned_abs());
+    let now = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(jiff::Timestamp::now().as_second().unsigned_abs());
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name.push(rcgen::DnType::CommonName, "KEDA");
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -131,10 +128,8 @@ async fn given_files_are_read_again_when_they_change() {
         String::from_utf8(secret.data.as_ref().unwrap()["ca.crt"].0.clone()).unwrap()
     };
     let first = write(&expiring());
-    let options = Options {
-        certificates: CertificateOptions::Files { folder: folder.path().to_owned() },
-        ..Options::default()
-    };
+    let options =
+        Options { certificates: CertificateOptions::Files { folder: folder.path().to_owned() }, ..Options::default() };
     let stop = CancellationToken::new();
     let _end = stop.clone().drop_guard();
     let client = cluster.client();
@@ -213,9 +208,12 @@ async fn only_the_leader_tells_the_api_server_whom_to_trust_and_only_once() {
     let without = json!([{ "op": "remove", "path": "/webhooks/0/clientConfig/caBundle" }]);
     let patch = Patch::<()>::Json(serde_json::from_value(without).unwrap());
     hooks.patch(&name, &PatchParams::default(), &patch).await.unwrap();
-    wait_for("the bundle is back", async || {
-        if hook_bundle().await == bundle { Ok(()) } else { Err("it has another bundle") }
-    })
+    wait_for(
+        "the bundle is back",
+        async || {
+            if hook_bundle().await == bundle { Ok(()) } else { Err("it has another bundle") }
+        },
+    )
     .await;
     let managers: Vec<String> = hooks
         .get(&name)
