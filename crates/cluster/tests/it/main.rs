@@ -5,4 +5,5 @@ mod bench;
 mod control_plane;
 mod differential;
 mod ends;
+mod keda;
 mod pods;

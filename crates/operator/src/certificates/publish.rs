@@ -93,8 +93,8 @@ fn follow<K>(
                     Some(Err(error)) => tracing::warn!(object = %name, %error, "watching"),
                     None => return,
                 },
-                changed = authorities.changed() => if changed.is_err() { return },
-                changed = leading.changed() => if changed.is_err() { return },
+                () = next(&mut authorities) => {}
+                () = next(&mut leading) => {}
                 () = tokio::time::sleep(again) => {}
             }
         }
@@ -105,6 +105,13 @@ fn follow<K>(
             () = stop.cancelled() => {}
         }
     });
+}
+
+/// The next change. When nobody can change it any more, what was said last holds.
+async fn next<T>(value: &mut watch::Receiver<T>) {
+    if value.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 fn injected(metadata: &ObjectMeta) -> bool {

@@ -61,10 +61,10 @@ fn item(board: &Board, target: &TargetId, question: &Question, labelled: bool) -
             )))
         }
         Lookup::Known(value) => match &value.value {
-            Err(why) => Err(Refusal::unavailable(format!("metric {metric} of ScaledObject {target}: {why}"))),
+            Err(why) => Err(Refusal::internal(format!("metric {metric} of ScaledObject {target}: {why}"))),
             Ok(number) => match quantity(*number) {
                 Some(quantity) => Ok(Item { target: target.clone(), value, quantity, labelled }),
-                None => Err(Refusal::unavailable(format!(
+                None => Err(Refusal::internal(format!(
                     "metric {metric} of ScaledObject {target}: its source gave {number}, which is no number"
                 ))),
             },
@@ -244,10 +244,10 @@ mod tests {
                 "shop",
                 "s1-kafka-mail",
                 orders,
-                503,
+                500,
                 "s1-kafka-mail of ScaledObject shop/orders: the broker does not answer",
             ),
-            ("shop", "s2-odd", orders, 503, "NaN"),
+            ("shop", "s2-odd", orders, 500, "NaN"),
             ("", "s0-kafka-orders", orders, 404, "in a namespace"),
         ] {
             let refusal = ask(namespace, metric, selector).unwrap_err();

@@ -74,7 +74,7 @@ impl Api {
         }
         let judged = timeout(LONGEST_JUDGEMENT, self.judge(peer, headers, &route)).await;
         judged.unwrap_or_else(|_| {
-            Err(Refusal::unavailable("the API server did not say in time whether this request is allowed"))
+            Err(Refusal::internal("the API server did not say in time whether this request is allowed"))
         })?;
         let form = form(headers);
         if form == Form::Other {

@@ -42,12 +42,8 @@ impl Refusal {
         Refusal::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message)
     }
 
-    /// Known, and no value to be had now. Without a time to come back: clients would wait in line for it, and the next
-    /// round of a HorizontalPodAutoscaler comes by itself.
-    pub(super) fn unavailable(message: impl Into<String>) -> Self {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
-    }
-
+    /// Known, and no value to be had now; or something is wrong on this side. Not 503, which clients repeat on their own:
+    /// they would wait in line, and the next round of a HorizontalPodAutoscaler comes by itself.
     pub(super) fn internal(message: impl Into<String>) -> Self {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
     }

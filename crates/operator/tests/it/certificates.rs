@@ -111,8 +111,8 @@ async fn without_access_to_the_secret_the_start_says_what_is_missing() {
     let cluster = Cluster::shared().await;
     let namespace = cluster.namespace("denied").await;
     let client = cluster.client_as(&namespace, "default").await;
-    let started = Certificates::start(&client, &options(&namespace), &Readiness::new(), &CancellationToken::new());
-    let error = started.await.unwrap_err().to_string();
+    let (options, readiness, stop) = (options(&namespace), Readiness::new(), CancellationToken::new());
+    let error = Certificates::start(&client, &options, &readiness, &stop).await.unwrap_err().to_string();
     let expected = format!("reading Secret {namespace}/kedaorg-certs: ");
     assert!(error.starts_with(&expected) && error.contains("the operator's Role needs"), "{error}");
 }
