@@ -10,12 +10,12 @@ use kube::discovery::ApiResource;
 use kube::{Api, Client};
 use serde_json::json;
 use tidegate_engine::{
-    Command, Engine, Event, MetricTarget, Policy, ReadError, ReadErrorKind, Reading, Record, TargetId, Timestamp,
+    Command, Engine, Event, MetricTarget, Policy, ReadError, ReadErrorKind, Reading, Record, Rule, TargetId, Timestamp,
     Workload, explain,
 };
 
 use super::pods::PodModel;
-use super::policies::{Plan, autoscaler, is_memory, spans};
+use super::policies::{self, Plan, autoscaler, is_memory, spans};
 use super::random::Dice;
 
 /// After the controller's last question of a look until the script goes on: it has written what it decided by then.
@@ -46,6 +46,8 @@ struct Twin {
     replicas: u32,
     last: Option<Arc<Record>>,
     looks: Vec<Timestamp>,
+    /// When the count went out (`true`) or in.
+    changes: Vec<(Timestamp, bool)>,
 }
 
 struct State {
@@ -301,6 +303,10 @@ impl State {
             self.given_up = Some("an age was too near to a window's end to tell");
             return;
         }
+        if let Some(why) = twin.known_difference(policy, found) {
+            self.given_up = Some(why);
+            return;
+        }
         let text = explain(last);
         self.apart
             .push(format!("{name}: the controller made it {found}, the engine {}\n{policy:#?}\n{text}", twin.replicas));
@@ -332,7 +338,7 @@ impl State {
 
 impl Twin {
     fn new(replicas: u32) -> Self {
-        Twin { engine: Engine::new(), replicas, last: None, looks: Vec::new() }
+        Twin { engine: Engine::new(), replicas, last: None, looks: Vec::new(), changes: Vec::new() }
     }
 
     /// Whether at the last look an age was near to one of the policy's windows or periods.
@@ -345,6 +351,25 @@ impl Twin {
         })
     }
 
+    /// The differences that `docs/differences-from-hpa.md` names.
+    fn known_difference(&self, policy: &Policy, found: u32) -> Option<&'static str> {
+        if policy.behavior.is_none() {
+            let bound = self.last.as_ref().is_some_and(|last| last.bound_by == Rule::ScaleUpPolicy);
+            return (bound && found > self.replicas)
+                .then_some("known: without a behaviour each sync may double the count");
+        }
+        // An event older than the longest period of its own direction makes room for the next of that direction, though
+        // the other direction's policies still reach back to it.
+        let [out, back] = policies::longest(policy);
+        let now = *self.looks.last()?;
+        let forgotten = self.changes.iter().enumerate().any(|(index, (at, is_out))| {
+            let (own, other) = if *is_out { (out, back) } else { (back, out) };
+            let replaced = |(later, same): &(Timestamp, bool)| same == is_out && later.since(*at) + BLURRED > own;
+            now.since(*at) < other + BLURRED && self.changes[index + 1..].iter().any(replaced)
+        });
+        forgotten.then_some("known: the controller forgot an event that a longer period still counts")
+    }
+
     /// Does what the engine commands; gives the reads that it asks for.
     fn tell(&mut self, event: Event, now: Timestamp) -> Vec<(usize, u64)> {
         let mut reads = Vec::new();
@@ -354,6 +379,7 @@ impl Twin {
                 match command {
                     Command::Read { trigger, read, .. } => reads.push((trigger, read)),
                     Command::SetReplicas { target, replicas, change } => {
+                        self.changes.push((now, replicas > self.replicas));
                         self.replicas = replicas;
                         events.push(Event::ScaleFinished { target, change, outcome: Ok(()) });
                     }

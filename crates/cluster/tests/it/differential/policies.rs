@@ -56,17 +56,16 @@ pub(crate) fn all() -> Vec<Plan> {
 }
 
 fn draw(targets: &[MetricTarget], dice: &mut Dice) -> Policy {
-    // Without a behaviour what is allowed depends on the sync period: see the page of differences. Up to four replicas
-    // it does not.
-    let plain = dice.percent(10);
+    let plain = dice.percent(12);
     let behavior = (!plain).then(|| {
         let longest = dice.of(&SPANS);
-        Behavior { scale_up: rules(longest, dice), scale_down: rules(longest, dice) }
+        let other = if dice.percent(25) { dice.of(&SPANS) } else { longest };
+        Behavior { scale_up: rules(longest, dice), scale_down: rules(other, dice) }
     });
     let min = u32::try_from(dice.between(1, 2)).unwrap();
     Policy {
         min_replicas: min,
-        max_replicas: if plain { 4 } else { u32::try_from(dice.between(6, 14)).unwrap() },
+        max_replicas: u32::try_from(dice.between(4, 14)).unwrap(),
         idle_replicas: None,
         cooldown: Duration::from_secs(300),
         initial_cooldown: Duration::ZERO,
@@ -100,8 +99,7 @@ fn trigger(index: usize, target: MetricTarget) -> TriggerPolicy {
     }
 }
 
-/// One policy has the longest period, since the controller forgets events that are older than the longest period of
-/// their own direction; see the page of differences.
+/// Rules of one direction; one policy has the longest period.
 fn rules(longest: u64, dice: &mut Dice) -> ScalingRules {
     let kinds = [StepKind::Pods, StepKind::Percent];
     let mut step = |period: u64| {
@@ -189,6 +187,12 @@ fn direction(rules: &ScalingRules) -> Value {
         found["tolerance"] = json!(tolerance.to_string());
     }
     found
+}
+
+/// The longest period of scale-out and of scale-in policies.
+pub(crate) fn longest(policy: &Policy) -> [Duration; 2] {
+    let of = |rules: &ScalingRules| rules.policies.iter().map(|step| step.period).max().unwrap_or_default();
+    policy.behavior.as_ref().map_or([Duration::ZERO; 2], |both| [of(&both.scale_up), of(&both.scale_down)])
 }
 
 /// Windows and periods of a policy: ages near to them may count or not.
