@@ -240,6 +240,12 @@ impl Ground {
             *place = Some(serving.address);
             servings.push(serving);
         };
+        // Health comes first: certificates wait for the API server, and a process that waits is alive.
+        let started = readiness.condition("started");
+        self.watch_readiness(handle, stop);
+        if let Some(address) = options.health {
+            note(&mut running.health, serve::health(address, readiness.clone(), stop).await?);
+        }
         if options.external_metrics.is_some() || options.admission.is_some() {
             let certificates = Certificates::start(client, options, readiness, stop).await?;
             publish(client, options, &certificates, &self.leading.receiver(), stop);
@@ -256,9 +262,6 @@ impl Ground {
                 note(&mut running.admission, webhook.serving);
             }
         }
-        if let Some(address) = options.health {
-            note(&mut running.health, serve::health(address, readiness.clone(), stop).await?);
-        }
         if let Some(address) = options.metrics {
             note(&mut running.metrics, serve::metrics(address, page, stop).await?);
         }
@@ -268,7 +271,7 @@ impl Ground {
         if let Some(address) = options.console {
             note(&mut running.console, serve::console(address, Arc::clone(&self.console), stop).await?);
         }
-        self.watch_readiness(handle, stop);
+        started.met();
         Ok((running, servings))
     }
 
