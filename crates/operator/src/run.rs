@@ -28,7 +28,7 @@ use crate::events::Recorder;
 use crate::leadership::{Leadership, Leading};
 use crate::metrics_api::{self, MetricsApiError};
 use crate::options::Options;
-use crate::scale::{Bindings, KubeWorkloads, Pods, Services, StatusStates};
+use crate::scale::{Bindings, KubeWorkloads, Pods, PodsUse, Services, StatusStates};
 use crate::serve::{self, MetricsPage, Readiness, ServeError, Serving};
 use crate::sink::Told;
 use crate::status::StatusWriter;
@@ -208,7 +208,12 @@ impl Ground {
             recorder: recorder.clone(),
             status: status.clone(),
             handle: handle.clone(),
-            clients: self.clients.clone().with_pods(Arc::new(pods)).with_endpoints(Arc::new(Services(client.clone()))),
+            clients: self
+                .clients
+                .clone()
+                .with_pods(Arc::new(pods))
+                .with_endpoints(Arc::new(Services(client.clone())))
+                .with_usage(Arc::new(PodsUse { client: client.clone(), workloads: port.clone() })),
             bindings,
             port,
             board: board.clone(),

@@ -30,7 +30,6 @@ pub(super) struct Connected {
 pub(super) struct Built {
     /// In the mode that was asked for.
     pub(super) policy: Policy,
-    pub(super) policy_mark: u64,
     pub(super) connected: Connected,
     /// One for each of the policy's triggers.
     pub(super) scalers: Vec<Arc<dyn Scaler>>,
@@ -108,10 +107,7 @@ pub(super) async fn build(
     let attached = scaling_policy.map(Located::unplaced);
     let (policy, found) = policy(&located, attached.as_ref(), &targets, Mode::Hpa)?;
     warnings.extend(found);
-    let mut marks = DefaultHasher::new();
-    // Everything in a policy shows in its Debug form.
-    format!("{policy:?}").hash(&mut marks);
-    Ok(Built { policy, policy_mark: marks.finish(), connected, scalers, metrics, unheard, warnings })
+    Ok(Built { policy, connected, scalers, metrics, unheard, warnings })
 }
 
 fn input(object: &ScaledObject, index: usize, trigger: &Trigger, sources: TriggerSources) -> TriggerInput {

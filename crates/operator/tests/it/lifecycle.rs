@@ -140,7 +140,7 @@ async fn a_restart_changes_nothing() {
     stage.stop().await;
     let (object, hpa) = (stage.object("web").await.unwrap(), stage.hpa("keda-hpa-web").await.unwrap());
     stage.start().await;
-    stage.polls("web", 4).await;
+    stage.polls(4).await;
     assert_eq!(stage.replicas("web").await, 1);
     assert_eq!(stage.hpa("keda-hpa-web").await.unwrap().metadata.resource_version, hpa.metadata.resource_version);
     assert_eq!(stage.object("web").await.unwrap().metadata.resource_version, object.metadata.resource_version);

@@ -169,9 +169,15 @@ impl Stage {
 
     /// A Deployment whose pods pretend to run.
     pub(crate) async fn deployment(&self, name: &str, replicas: u32) {
+        self.deployment_of(name, replicas, json!({"name": "main", "image": "none"}), json!({})).await;
+    }
+
+    /// The same with a container and annotations of its pods.
+    pub(crate) async fn deployment_of(&self, name: &str, replicas: u32, container: Value, annotations: Value) {
         let labels = json!({"app": name});
-        let pretend = json!({"node.tidegate.dev/pretend": "true"});
-        let spec = json!({"containers": [{"name": "main", "image": "none"}], "terminationGracePeriodSeconds": 1});
+        let mut pretend = json!({"node.tidegate.dev/pretend": "true"});
+        pretend.as_object_mut().unwrap().extend(annotations.as_object().unwrap().clone());
+        let spec = json!({"containers": [container], "terminationGracePeriodSeconds": 1});
         let deployment = json!({
             "metadata": {"name": name},
             "spec": {
@@ -186,11 +192,6 @@ impl Stage {
 
     pub(crate) async fn replicas(&self, name: &str) -> i32 {
         self.api::<Deployment>().get(name).await.unwrap().spec.unwrap().replicas.unwrap()
-    }
-
-    pub(crate) async fn scale(&self, name: &str, replicas: u32) {
-        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-        self.api::<Deployment>().patch_scale(name, &PatchParams::default(), &patch).await.unwrap();
     }
 
     /// A ScaledObject for the Deployment of the same name, with `spec` over the defaults: one trigger on the source, target
@@ -310,13 +311,12 @@ impl Stage {
         }
     }
 
-    /// Lets a few polls pass, each counted by what the operator decided; then whatever was going to happen has.
-    pub(crate) async fn polls(&self, name: &str, count: usize) {
+    /// Lets a few polls pass; then whatever was going to happen has.
+    pub(crate) async fn polls(&self, count: usize) {
         let seen = || async {
             let received = self.source.server.received_requests().await.unwrap_or_default();
             received.len()
         };
-        let _ = name;
         let first = seen().await;
         until("the source was asked again", async || seen().await >= first + count).await;
     }
