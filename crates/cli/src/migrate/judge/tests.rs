@@ -1,3 +1,5 @@
+//! What is said of objects, as a table.
+
 use serde_json::{Value, json};
 
 use super::super::report::{Report, Weight};
