@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::{Done, Ground, LOOK, text_of};
+use tidegate_cluster::{Cluster, ClusterOptions};
+
+use super::{Done, Ground, LOOK, kubectl, text_of};
 use crate::support::{root, run};
 
 fn examples() -> Vec<String> {
@@ -42,4 +44,18 @@ async fn every_example_is_taken_by_an_api_server_and_its_webhook() {
     for name in examples() {
         ground.kubectl(&dry, &text_of(&name, &[])).done();
     }
+}
+
+/// On a cluster of its own, where nothing was installed before and no pod can be run.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_installed_by_one_kubectl_apply_and_the_second_changes_nothing() {
+    let cluster = Cluster::start(ClusterOptions { node: None, ..ClusterOptions::quick() }).await.unwrap();
+    let deploy = root().join("deploy");
+    let apply = ["apply", "-f", deploy.to_str().unwrap()];
+    let (first, second) = (kubectl(&cluster, &apply, ""), kubectl(&cluster, &apply, ""));
+    cluster.stop().await;
+    assert!(first.out.contains("deployment.apps/tidegate-operator created"), "{first:?}");
+    first.done();
+    assert!(second.out.lines().all(|line| line.ends_with(" unchanged")), "{}", second.out);
+    second.done();
 }
