@@ -4,8 +4,10 @@
 //! and stop at the first thing that fails.
 
 mod ci;
+mod cluster;
 mod conformance;
 mod deny;
+mod go;
 mod run;
 mod servers;
 mod tidy;
@@ -17,7 +19,13 @@ Chores of the Tidegate repository.
 
 USAGE: cargo xtask CHORE
 
-  setup        put the real servers that tests use under target/servers (Apache Kafka; Prometheus, Chromium by apt-get)
+  setup        put the real servers that tests use under target/servers (Apache Kafka, Kubernetes; etcd, Prometheus,
+               Chromium by apt-get)
+  cluster up   a Kubernetes cluster on this machine, whose pods are processes (prints how to use it)
+  cluster down end it
+  keda up      KEDA in that cluster, for comparison (builds it when it is missing: ten minutes)
+  keda down    end KEDA and leave the cluster
+  keda setup   only build KEDA
   test [ARGS]  setup, then every test of the workspace (ARGS go to cargo test)
   tidy         the repository's own rules: edges between crates, lengths, heads of files, links
   conformance  docs/conformance.md and docs/users-pains.md, of the rows that tests name
@@ -40,6 +48,8 @@ fn main() -> ExitCode {
     };
     let done = match chore {
         "setup" => servers::setup(),
+        "cluster" => cluster::cluster(rest),
+        "keda" => cluster::keda(rest),
         "test" => ci::test(rest),
         "tidy" => tidy::tidy(),
         "conformance" => conformance::write(),

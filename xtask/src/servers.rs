@@ -1,11 +1,12 @@
 //! The real servers that tests and benches run: put where the tests look for them, from package registries alone.
 //!
-//! Apache Kafka comes from Maven Central into `target/servers/kafka/lib`. Prometheus (with promtool) and Chromium are
-//! Debian packages; as root they are installed when missing, otherwise the command to do so is named.
+//! Apache Kafka comes from Maven Central into `target/servers/kafka/lib`, Kubernetes from the Go module proxy into
+//! `target/servers/kubernetes/bin`. Prometheus (with promtool), Chromium and etcd are Debian packages; as root they are installed when missing, otherwise the command to do so is named.
 
 use std::fs;
 use std::path::PathBuf;
 
+use crate::go;
 use crate::run::{exists, root, run, say};
 
 /// The release that the lag reader's oracle and bench run against.
@@ -13,12 +14,19 @@ const KAFKA_VERSION: &str = "4.1.0";
 const LOG4J_VERSION: &str = "2.24.3";
 
 /// Debian packages: the program that shows that it is there, and the package.
-const PACKAGES: [(&str, &str); 2] = [("prometheus", "prometheus"), ("chromium", "chromium")];
+const PACKAGES: [(&str, &str); 3] = [("prometheus", "prometheus"), ("chromium", "chromium"), ("etcd", "etcd-server")];
 
 /// Puts everything in place; quick when it is there already.
 pub(crate) fn setup() -> Result<(), String> {
+    packages()?;
     kafka()?;
-    packages()
+    go::kubernetes()
+}
+
+/// Only what a cluster needs.
+pub(crate) fn cluster() -> Result<(), String> {
+    packages()?;
+    go::kubernetes()
 }
 
 fn kafka_folder() -> PathBuf {

@@ -5,6 +5,7 @@ mod decide;
 mod kafka;
 mod lab;
 mod lag;
+mod migrate;
 mod operator;
 mod scalers;
 mod up;
@@ -16,6 +17,7 @@ pub(crate) use decide::{DecideArgs, ExplainArgs};
 pub(crate) use kafka::{KafkaArgs, Sasl};
 pub(crate) use lab::{ConsumeArgs, Executor, OnFailure, ProduceArgs};
 pub(crate) use lag::LagArgs;
+pub(crate) use migrate::{MigrateArgs, MigrateFormat};
 #[cfg(test)]
 pub(crate) use operator::IGNORED_FLAGS;
 pub(crate) use operator::OperatorArgs;
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// Scale the workloads of a Kubernetes cluster, in the place of KEDA
     Operator(Box<OperatorArgs>),
+    /// What would change if Tidegate took the place of a cluster's KEDA
+    Migrate(MigrateArgs),
     /// One decision from a case file, for what-if questions and golden tests
     Decide(DecideArgs),
     /// Why a decision was made, in sentences

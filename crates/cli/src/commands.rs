@@ -9,6 +9,7 @@ mod kafka;
 mod lag;
 mod logs;
 mod man;
+mod migrate;
 mod operator;
 mod produce;
 mod scalers;
@@ -57,6 +58,7 @@ fn dispatch(command: Command) -> Done {
         Command::Consume(args) => consume::run(&args),
         Command::Up(args) => up::run(args),
         Command::Operator(args) => operator::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Lag(args) => lag::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Decide(args) => decide::run(&args),

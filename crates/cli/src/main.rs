@@ -5,6 +5,7 @@ mod commands;
 mod decide;
 mod exit;
 mod live;
+mod migrate;
 mod operator;
 mod output;
 mod progress;

@@ -15,6 +15,11 @@ use crate::folder::Folder;
 use crate::node::Node;
 use crate::options::ClusterOptions;
 
+/// A port that was free a moment ago may be taken by another cluster that starts now.
+const TRIES: u32 = 3;
+/// What Go's servers and etcd say then.
+const TAKEN: &str = "address already in use";
+
 /// Between two looks at something that is waited for.
 const LOOK: Duration = Duration::from_millis(25);
 
@@ -36,16 +41,40 @@ impl Cluster {
     /// When a program is missing (the message names the command that helps) or a part does not come up.
     pub async fn start(options: ClusterOptions) -> Result<Cluster, Error> {
         crate::component::install_crypto();
-        let folder = Folder::new(options.folder.clone())?;
-        let control_plane = ControlPlane::start(&folder, &options).await?;
-        let kubeconfig = folder.path.join("kubeconfig");
-        let client = control_plane.admin.client()?;
-        let node = match &options.node {
-            Some(node) => Some(Node::start(&folder, &control_plane, node).await?),
-            None => None,
+        let mut tries = 1;
+        loop {
+            match Cluster::attempt(&options).await {
+                Err(Error::Unhealthy { log, .. }) if tries < TRIES && log.contains(TAKEN) => tries += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn attempt(options: &ClusterOptions) -> Result<Cluster, Error> {
+        let folder = Folder::new()?;
+        let control_plane = match ControlPlane::start(&folder, options).await {
+            Ok(control_plane) => control_plane,
+            Err(error) => {
+                folder.remove();
+                return Err(error);
+            }
         };
-        account_of(&client, "default").await?;
-        Ok(Cluster { folder, control_plane, node, kubeconfig, turn: tokio::sync::Mutex::new(()) })
+        let kubeconfig = folder.path.join("kubeconfig");
+        let mut cluster = Cluster { folder, control_plane, node: None, kubeconfig, turn: tokio::sync::Mutex::new(()) };
+        match cluster.add_node(options).await {
+            Ok(()) => Ok(cluster),
+            Err(error) => {
+                cluster.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn add_node(&mut self, options: &ClusterOptions) -> Result<(), Error> {
+        if let Some(node) = &options.node {
+            self.node = Some(Node::start(&self.folder, &self.control_plane, node).await?);
+        }
+        account_of(&self.control_plane.admin.client()?, "default").await
     }
 
     /// Ends everything and removes its files.

@@ -18,8 +18,8 @@ use crate::folder::Folder;
 
 /// On two busy cores an API server has taken 40 s.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(180);
-/// After SIGTERM.
-const END_WITHIN: Duration = Duration::from_secs(20);
+/// After SIGTERM. An API server would wait a minute for those who watch.
+const END_WITHIN: Duration = Duration::from_secs(3);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(25);
 /// The kernel's unit of CPU time in `/proc`, a constant of its interface.

@@ -50,14 +50,23 @@ impl ControlPlane {
         let controller_manager = controller_manager(folder, options, &authority, &user)?;
         let user = access("system:kube-scheduler", &[])?;
         let scheduler = scheduler(folder, options, &user)?;
-        etcd.start().await?;
-        api_server.start().await?;
+        let plane =
+            ControlPlane { etcd, api_server, controller_manager, scheduler, url, authority, front_proxy, admin };
+        let brought_up = plane.bring_up().await;
+        if brought_up.is_err() {
+            plane.stop().await;
+        }
+        brought_up.map(|()| plane)
+    }
+
+    async fn bring_up(&self) -> Result<(), Error> {
+        self.etcd.start().await?;
+        self.api_server.start().await?;
         // Both only wait for the API server; side by side they are ready sooner.
-        controller_manager.spawn()?;
-        scheduler.spawn()?;
-        controller_manager.healthy().await?;
-        scheduler.healthy().await?;
-        Ok(ControlPlane { etcd, api_server, controller_manager, scheduler, url, authority, front_proxy, admin })
+        self.controller_manager.spawn()?;
+        self.scheduler.spawn()?;
+        self.controller_manager.healthy().await?;
+        self.scheduler.healthy().await
     }
 
     /// Ends the servers, those first that depend on others.

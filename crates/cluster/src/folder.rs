@@ -61,20 +61,11 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// Makes a folder and starts its guard. Blocks shortly. To be called on the runtime that is to keep the guard.
-    pub(crate) fn new(path: Option<PathBuf>) -> Result<Folder, Error> {
-        let path = match path {
-            Some(path) => {
-                // Left over from a cluster whose end nobody saw.
-                clear(&path);
-                path
-            }
-            None => {
-                let place = place();
-                clear_stale(&place);
-                let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&place);
-                made.map_err(Error::file("making a folder in", &place))?.keep()
-            }
-        };
+    pub(crate) fn new() -> Result<Folder, Error> {
+        let place = place();
+        clear_stale(&place);
+        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&place);
+        let path = made.map_err(Error::file("making a folder in", &place))?.keep();
         for inner in ["logs", "pods", "work", "certificates"] {
             let inner = path.join(inner);
             fs::create_dir_all(&inner).map_err(Error::file("making", &inner))?;

@@ -13,6 +13,7 @@ mod component;
 mod control_plane;
 mod error;
 mod folder;
+pub mod keda;
 mod node;
 mod options;
 mod ports;

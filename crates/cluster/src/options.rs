@@ -26,8 +26,6 @@ pub struct ClusterOptions {
     pub api_server_flags: Vec<String>,
     /// Further flags of kube-controller-manager.
     pub controller_manager_flags: Vec<String>,
-    /// Where its files are. `None`: a new folder, removed with the cluster; in memory where there is room for it.
-    pub folder: Option<PathBuf>,
     /// The API server's port. `None`: a free one.
     pub port: Option<u16>,
 }
@@ -44,7 +42,6 @@ impl Default for ClusterOptions {
             node: Some(NodeOptions::default()),
             api_server_flags: Vec::new(),
             controller_manager_flags: Vec::new(),
-            folder: None,
             port: None,
         }
     }

@@ -18,10 +18,10 @@ use crate::cluster::{Cluster, account_of, until};
 use crate::error::Error;
 
 /// How long anything may take that the cluster itself does.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The owner of what is applied here.
-const MANAGER: &str = "tidegate-test-cluster";
+pub(crate) const MANAGER: &str = "tidegate-test-cluster";
 
 /// The service behind an APIService or a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]

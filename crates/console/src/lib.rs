@@ -12,5 +12,6 @@ mod store;
 mod view;
 
 pub use info::{LoadPoint, TargetInfo, TriggerInfo};
+pub use metrics::CallOf;
 pub use server::{page_is_built, serve};
 pub use store::{Store, StoreOptions};

@@ -328,7 +328,7 @@ impl Engine {
             }
             target.reads += 1;
             let read = target.reads;
-            target.plans[index].begin(Flight { read, asked: now, deadline });
+            target.plans[index].begin(Flight { read, asked: now, due, deadline });
             self.reads.push(Command::Read { target: target.id.clone(), trigger: index, read, deadline });
         }
         for (index, error) in refused {
@@ -353,6 +353,10 @@ impl Engine {
         plan.end(now);
         let late = now > flight.deadline;
         let outcome = if late { Err(timed_out(target, trigger)) } else { outcome };
+        if flight.due == Due::Extra && outcome.is_err() {
+            // Failures are counted by polls; until the next one what was read before stands.
+            return;
+        }
         match &outcome {
             Ok(_) => self.source_answers(place, trigger, now),
             Err(error) => self.source_fails(place, trigger, &error.clone(), now),

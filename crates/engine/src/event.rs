@@ -49,7 +49,8 @@ pub enum Event {
         trigger: usize,
     },
     /// Somebody will soon want to know a trigger's value: it is read not later than `by`, between two polls if none is
-    /// due before. Costs nothing where a read is under way or was made within the last second.
+    /// due just before. Costs nothing where a read is under way or was made within the last second; and where it fails,
+    /// what was read before stands until the next poll.
     ReadWanted {
         /// Whose.
         target: TargetId,

@@ -15,6 +15,7 @@ const FRESH: Duration = Duration::from_secs(1);
 pub(crate) struct Flight {
     pub(crate) read: u64,
     pub(crate) asked: Timestamp,
+    pub(crate) due: Due,
     /// An answer after this is a time-out.
     pub(crate) deadline: Timestamp,
 }

@@ -10,6 +10,7 @@ mod plan;
 mod pod;
 mod probe;
 mod program;
+mod requests;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -20,11 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_engine::Workload;
+use tidegate_scalers::LabelSelector;
 use tokio::sync::{mpsc, oneshot};
 
 pub use backoff::RestartDelays;
 pub use container::PodContext;
 pub use pod::{PodListener, run};
+pub(crate) use requests::{ContainerRequests, Requests};
+pub(crate) use template::PodNature;
 pub use template::{ContainerTemplate, PodIdentity, PodTemplate, Probe, ProbeAction, RestartPolicy, Variables};
 pub(crate) use template::{DeploymentKey, DeploymentSpec};
 
@@ -93,6 +97,16 @@ pub enum PodWhat {
     Gone,
 }
 
+/// A pod, for those who measure it.
+#[derive(Clone, Debug)]
+pub(crate) struct PodSeen {
+    pub(crate) name: Arc<str>,
+    pub(crate) ready: bool,
+    pub(crate) terminating: bool,
+    /// By the newest template of its Deployment.
+    pub(crate) nature: Arc<PodNature>,
+}
+
 /// Who is told about pods. Called from the manager's task: must return quickly.
 pub(crate) trait PodObserver: Send + Sync {
     /// The counts of a Deployment changed.
@@ -155,6 +169,20 @@ impl Pods {
         let (reply, answer) = oneshot::channel();
         let _ = self.orders.send(Order::Counts { key, reply });
         answer.await.ok().flatten()
+    }
+
+    /// The pods of a Deployment. `None`: there is none.
+    pub(crate) async fn seen(&self, key: DeploymentKey) -> Option<Vec<PodSeen>> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.orders.send(Order::Seen { key, reply });
+        answer.await.ok().flatten()
+    }
+
+    /// How many pods of a namespace match, those that are ending too. `None`: the run is over.
+    pub(crate) async fn matching(&self, namespace: &str, selector: LabelSelector) -> Option<u64> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.orders.send(Order::Matching { namespace: namespace.into(), selector, reply });
+        answer.await.ok()
     }
 
     /// Ends all pods within their grace, all at once. Returns when nothing is left.

@@ -1,7 +1,11 @@
 //! `tidegate up`: everything together on one machine.
 
 mod applied;
+mod externals;
 mod load;
+mod observed;
+mod pod_counter;
+mod pod_usage;
 mod pod_watch;
 mod records;
 mod run;

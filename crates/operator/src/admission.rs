@@ -6,7 +6,6 @@
 
 mod containers;
 mod counters;
-mod known;
 mod review;
 mod triggers;
 
@@ -18,8 +17,6 @@ use tokio_util::sync::CancellationToken;
 use crate::certificates::{CertificateError, Certificates};
 use crate::options::AdmissionOptions;
 use crate::serve::{self, Series, ServeError, Serving};
-
-pub(crate) use known::Known;
 
 /// The paths under which webhooks ask, as KEDA's, and ours for ScalingPolicies.
 pub(crate) const PATHS: [&str; 7] = [

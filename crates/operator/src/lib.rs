@@ -22,12 +22,12 @@ mod run;
 mod scale;
 mod serve;
 mod sink;
-mod tell;
 mod status;
+mod tell;
 mod watches;
 
-pub use board::{Board, BoardValue, Lookup};
 pub use admission::{Admission, AdmissionError, serve as serve_admission};
+pub use board::{Board, BoardValue, Lookup};
 pub use certificates::{CertificateError, Certificates, publish};
 pub use credentials::{AuthenticationKey, Credentials, Given};
 pub use events::Recorder;

@@ -11,7 +11,8 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::ListParams;
 use kube::{Api, Client};
 use tidegate_console::{Store, StoreOptions};
-use tidegate_runtime::{Clock, Options as LoopOptions, Ports, Runtime, WallClock};
+use tidegate_engine::TargetId;
+use tidegate_runtime::{Clock, Handle, Options as LoopOptions, Ports, Runtime, WallClock};
 use tidegate_scalers::{Clients, EgressPolicy, Network};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -20,14 +21,14 @@ use crate::admission::{self, AdmissionError};
 use crate::board::Board;
 use crate::call::call;
 use crate::certificates::{CertificateError, Certificates, publish};
-use crate::controller::{Controller, Tools};
+use crate::controller::{AllFacts, Controller, Tools};
 use crate::credentials::Credentials;
 use crate::demand::FreshReadings;
 use crate::events::Recorder;
 use crate::leadership::{Leadership, Leading};
 use crate::metrics_api::{self, MetricsApiError};
 use crate::options::Options;
-use crate::scale::{Bindings, KubeWorkloads, Pods, Services, StatusStates};
+use crate::scale::{Bindings, KubeWorkloads, Pods, PodsUse, Services, StatusStates};
 use crate::serve::{self, MetricsPage, Readiness, ServeError, Serving};
 use crate::sink::Told;
 use crate::status::StatusWriter;
@@ -35,6 +36,9 @@ use crate::watches::{Index, Watches};
 
 /// Who reports events, as KEDA's users know it.
 const CONTROLLER: &str = "keda-operator";
+
+/// The live loop that has not turned for so long is stuck.
+const LOOP_TURNS: Duration = Duration::from_secs(30);
 
 /// The operator could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +125,7 @@ pub async fn start(client: Client, options: Options) -> Result<Operator, StartEr
     let demand = tools.demand.clone();
     let controller = Controller::start(tools, changes, inputs);
     let Parts { ground, board, runtime, status } = parts;
-    let (running, servings) = ground.serve(&board, demand, &stop).await?;
+    let (running, servings) = ground.serve(&board, demand, runtime.handle().clone(), &stop).await?;
     let Ground { readiness, leading, recorder, watches, console, .. } = ground;
     guard.disarm();
     Ok(Operator {
@@ -204,7 +208,12 @@ impl Ground {
             recorder: recorder.clone(),
             status: status.clone(),
             handle: handle.clone(),
-            clients: self.clients.clone().with_pods(Arc::new(pods)).with_endpoints(Arc::new(Services(client.clone()))),
+            clients: self
+                .clients
+                .clone()
+                .with_pods(Arc::new(pods))
+                .with_endpoints(Arc::new(Services(client.clone())))
+                .with_usage(Arc::new(PodsUse { client: client.clone(), workloads: port.clone() })),
             bindings,
             port,
             board: board.clone(),
@@ -221,6 +230,7 @@ impl Ground {
         &self,
         board: &Board,
         demand: FreshReadings,
+        handle: Handle,
         stop: &CancellationToken,
     ) -> Result<(Running, Vec<Serving>), StartError> {
         let Ground { client, options, readiness, .. } = self;
@@ -232,7 +242,7 @@ impl Ground {
         };
         // Health comes first: certificates wait for the API server, and a process that waits is alive.
         let started = readiness.condition("started");
-        self.watch_readiness(stop);
+        self.watch_readiness(handle, stop);
         if let Some(address) = options.health {
             note(&mut running.health, serve::health(address, readiness.clone(), stop).await?);
         }
@@ -246,7 +256,7 @@ impl Ground {
                 note(&mut running.metrics_api, api.serving);
             }
             if let Some(webhook) = &options.admission {
-                let facts = Arc::new(admission::Known(self.watches.index.clone()));
+                let facts = Arc::new(AllFacts(self.watches.index.clone()));
                 let webhook = admission::serve(client, webhook, &certificates, facts, stop).await?;
                 page = page.with(webhook.series);
                 note(&mut running.admission, webhook.serving);
@@ -265,8 +275,17 @@ impl Ground {
         Ok((running, servings))
     }
 
-    /// Ready once everything that there is has been seen.
-    fn watch_readiness(&self, stop: &CancellationToken) {
+    /// Ready once everything that there is has been seen, and while the live loop turns.
+    fn watch_readiness(&self, handle: Handle, stop: &CancellationToken) {
+        let heartbeat = self.readiness.heartbeat("runtime", LOOP_TURNS);
+        tokio::spawn(stop.clone().run_until_cancelled_owned(async move {
+            // It answers for what it does not know too.
+            let nobody = TargetId::new("", "");
+            while handle.remove(nobody.clone()).await.is_ok() {
+                heartbeat.beat();
+                tokio::time::sleep(LOOP_TURNS / 6).await;
+            }
+        }));
         let (condition, index) = (self.readiness.condition("watches"), self.watches.index.clone());
         condition.failed("the first lists of objects are not in yet");
         tokio::spawn(stop.clone().run_until_cancelled_owned(async move {
@@ -340,8 +359,10 @@ impl Operator {
 
 /// Where triggers may connect to: neither this machine's own addresses nor the API server's, unless allowed.
 async fn egress(client: &Client, options: &Options) -> Result<EgressPolicy, StartError> {
-    let allowed: Result<Vec<Network>, _> = options.allowed_addresses.iter().map(|text| text.parse::<Network>()).collect();
-    let allowed = allowed.map_err(|error| StartError::Option(format!("an address that triggers may reach: {error}")))?;
+    let allowed: Result<Vec<Network>, _> =
+        options.allowed_addresses.iter().map(|text| text.parse::<Network>()).collect();
+    let allowed =
+        allowed.map_err(|error| StartError::Option(format!("an address that triggers may reach: {error}")))?;
     Ok(EgressPolicy::cluster(api_server_addresses(client).await).allowing(allowed))
 }
 

@@ -165,7 +165,11 @@ impl Sink for Told {
         match policy {
             Some(policy) => {
                 let put = |set: &mut HashSet<TargetId>, is: bool| {
-                    if is { set.insert(target.clone()) } else { set.remove(target) };
+                    if is {
+                        set.insert(target.clone())
+                    } else {
+                        set.remove(target)
+                    };
                 };
                 put(&mut state.silent, policy.mode == Mode::Shadow);
                 put(&mut state.formulas, policy.formula.is_some());

@@ -16,10 +16,12 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("local", &["engine", "crds", "scalers", "runtime", "console", "lab"]),
     // For tests: a control plane, and a node that runs pods as `local` does.
     ("cluster", &["engine", "crds", "scalers", "local"]),
-    // `cluster` for its tests alone.
     ("operator", &["engine", "crds", "scalers", "runtime", "console", "cluster"]),
     ("cli", &["engine", "crds", "scalers", "runtime", "local", "operator", "console", "sim", "lab", "cluster"]),
 ];
+
+/// Crates that serve tests and benches alone: nobody may depend on them otherwise.
+const FOR_TESTS: [&str; 1] = ["cluster"];
 
 /// Libraries that a crate must do without.
 const BANNED: [(&str, &[&str]); 6] = [
@@ -50,6 +52,12 @@ pub(crate) fn check(metadata: &str) -> Result<Vec<Finding>, String> {
                 && !allowed.contains(&ours)
             {
                 findings.push(format!("crate {folder} may not depend on {ours}; allowed: {}", allowed.join(", ")));
+            }
+            if let Some(ours) = name.strip_prefix("tidegate-")
+                && FOR_TESTS.contains(&ours)
+                && kind != Some("dev")
+            {
+                findings.push(format!("crate {folder}: {ours} serves tests alone; put it under [dev-dependencies]"));
             }
             if kind.is_none() && banned.contains(&name) {
                 findings.push(format!("crate {folder} must do without {name}"));
@@ -99,6 +107,13 @@ mod tests {
     fn a_banned_library_is_found_but_tests_may_use_it() {
         assert_eq!(check(&metadata("tidegate-engine", "tokio", "null")).unwrap().len(), 1);
         assert!(check(&metadata("tidegate-engine", "tokio", "\"dev\"")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_serves_tests_is_for_tests() {
+        assert!(check(&metadata("tidegate-operator", "tidegate-cluster", "\"dev\"")).unwrap().is_empty());
+        let findings = check(&metadata("tidegate-operator", "tidegate-cluster", "null")).unwrap();
+        assert_eq!(findings, ["crate operator: cluster serves tests alone; put it under [dev-dependencies]"]);
     }
 
     #[test]

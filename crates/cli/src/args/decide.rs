@@ -29,12 +29,30 @@ pub(crate) struct DecideArgs {
 #[command(
     after_help = "Examples:\n  tidegate explain manifests/                    the running `up` of that folder, or \
     its last run\n  tidegate explain report/records.jsonl --last 5\n  tidegate explain case.yaml                     a \
-    case as `decide` takes it\n  tidegate explain http://127.0.0.1:8080 --target default/orders"
+    case as `decide` takes it\n  tidegate explain http://127.0.0.1:8080 --target default/orders\n  tidegate explain \
+    --namespace shop orders        a ScaledObject of a cluster, from its operator (by `kubectl port-forward`)\n  tidegate \
+    explain --namespace shop orders --operator http://127.0.0.1:8085"
 )]
 pub(crate) struct ExplainArgs {
-    /// A folder that `up` runs or ran, a page's address, a records.jsonl, or a case; `-` reads standard input
+    /// A folder that `up` runs or ran, a page's address, a records.jsonl, or a case; `-` reads standard input. With
+    /// --namespace the name of a ScaledObject
     #[arg(value_name = "SOURCE", default_value = ".")]
     pub(crate) source: String,
+    /// Ask the operator of a cluster about the ScaledObject SOURCE of this namespace
+    #[arg(long, value_name = "NAMESPACE", conflicts_with = "target", requires = "source")]
+    pub(crate) namespace: Option<String>,
+    /// The address of the operator's console [default: found through the cluster]
+    #[arg(long, value_name = "URL", requires = "namespace")]
+    pub(crate) operator: Option<String>,
+    /// The namespace that the operator runs in
+    #[arg(long, value_name = "NAMESPACE", requires = "namespace", default_value = "keda")]
+    pub(crate) operator_namespace: String,
+    /// The port of the operator's console
+    #[arg(long, value_name = "PORT", requires = "namespace", default_value_t = 8085)]
+    pub(crate) operator_port: u16,
+    /// Kubeconfig of the cluster [default: as kubectl]
+    #[arg(long, value_name = "FILE", requires = "namespace")]
+    pub(crate) kubeconfig: Option<PathBuf>,
     /// Only this ScaledObject, as NAME or NAMESPACE/NAME
     #[arg(short, long, value_name = "NAME")]
     pub(crate) target: Option<String>,

@@ -1,5 +1,6 @@
 //! `tidegate explain`: why, in sentences.
 
+mod cluster;
 mod source;
 
 use tidegate_engine::{Outcome, Record, explain};
@@ -12,7 +13,10 @@ use crate::output::{json, line, yaml};
 /// Runs it.
 pub(crate) fn run(args: &ExplainArgs) -> Done {
     live::block_on(async {
-        let records = source::read(args).await?;
+        let records = match &args.namespace {
+            Some(namespace) => cluster::read(args, namespace).await?,
+            None => source::read(args).await?,
+        };
         let chosen = choose(records, args);
         if chosen.is_empty() {
             let what = if args.changes { "a decision that changed the replicas" } else { "a decision" };

@@ -8,7 +8,7 @@ use crate::exit::{Done, Failed};
 use crate::live;
 use crate::operator::{Settings, settings};
 
-/// Runs it until a signal comes or it cannot go on.
+/// Runs it until a signal comes. Whether it can do its work is told by /readyz.
 pub(crate) fn run(args: &OperatorArgs) -> Done {
     live::log_as_asked(&args.zap_log_level, args.zap_encoder == "json").map_err(Failed::input)?;
     let lookup = |name: &str| std::env::var(name).ok();
@@ -20,20 +20,14 @@ pub(crate) fn run(args: &OperatorArgs) -> Done {
         }
         let stop = live::stop_on_signal()?;
         let client = client(args).await?;
-        let mut operator = tidegate_operator::start(client, options)
+        let operator = tidegate_operator::start(client, options)
             .await
             .map_err(|error| Failed::work(format!("starting the operator: {error}")))?;
         tracing::info!(running = ?operator.running(), "the operator is at work");
-        tokio::select! {
-            () = stop.cancelled() => {
-                tracing::info!("stopping: a signal came");
-                operator.stop().await;
-                Ok(())
-            }
-            ended = operator.wait() => {
-                ended.map_err(|error| Failed::work(format!("the operator cannot go on: {error}")))
-            }
-        }
+        stop.cancelled().await;
+        tracing::info!("stopping: a signal came");
+        operator.stop().await;
+        Ok(())
     })
 }
 

@@ -5,6 +5,7 @@ mod basics;
 mod crds;
 mod decide;
 mod explain;
+mod operator;
 mod support;
 mod up;
 mod validate;

@@ -78,20 +78,28 @@ impl Node {
             ending,
             tasks: TaskTracker::new(),
         });
-        let service =
-            ApiServiceName { namespace: "kube-system".to_owned(), name: "tidegate-test-node".to_owned(), port: 0 };
-        let router = metrics_api::router(Arc::clone(&kubelet)).merge(logs::router(logs));
-        let host = format!("{}.{}.svc", service.name, service.namespace);
-        let certificate = plane.authority.server("tidegate-test-node", &[&host, "127.0.0.1", "localhost"])?;
-        let port = serve::start(&kubelet, router, &certificate).await?;
-        let service = ApiServiceName { port, ..service };
-        registration::register(&kubelet, port).await?;
-        kubelet.spawn(Arc::clone(&kubelet).watch());
-        kubelet.spawn(usage::sample(Arc::clone(&kubelet)));
-        kubelet.spawn(sweeps::run(Arc::clone(&kubelet)));
+        let node = Node { work, kubelet };
+        if let Err(error) = node.begin(plane, logs).await {
+            node.stop().await;
+            return Err(error);
+        }
+        Ok(node)
+    }
+
+    async fn begin(&self, plane: &ControlPlane, logs: PathBuf) -> Result<(), Error> {
+        let Node { kubelet, .. } = self;
+        let (namespace, name) = ("kube-system".to_owned(), "tidegate-test-node".to_owned());
+        let host = format!("{name}.{namespace}.svc");
+        let certificate = plane.authority.server(&name, &[&host, "127.0.0.1", "localhost"])?;
+        let router = metrics_api::router(Arc::clone(kubelet)).merge(logs::router(logs));
+        let port = serve::start(kubelet, router, &certificate).await?;
+        registration::register(kubelet, port).await?;
+        kubelet.spawn(Arc::clone(kubelet).watch());
+        kubelet.spawn(usage::sample(Arc::clone(kubelet)));
+        kubelet.spawn(sweeps::run(Arc::clone(kubelet)));
+        let (client, service) = (kubelet.client.clone(), ApiServiceName { namespace, name, port });
         local_service(&client, &service).await?;
-        aggregate(client, "metrics.k8s.io", "v1beta1", &service, &plane.authority.pem()).await?;
-        Ok(Node { work, kubelet })
+        aggregate(client, "metrics.k8s.io", "v1beta1", &service, &plane.authority.pem()).await
     }
 
     /// Ends all pods at once, and the node.

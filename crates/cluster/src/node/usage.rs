@@ -102,9 +102,7 @@ impl UsageBook {
                     container.cpu_cores = Some(spent / at.duration_since(before).as_secs_f64().max(0.001));
                 }
                 container.measured = Some((at, usage.cpu));
-                #[expect(clippy::cast_precision_loss, reason = "of no matter for a number of bytes")]
-                let bytes = usage.resident_bytes as f64;
-                container.memory_bytes = Some(bytes);
+                container.memory_bytes = Some(usage.resident_bytes as f64);
             }
         }
     }

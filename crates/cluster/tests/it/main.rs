@@ -3,5 +3,7 @@
 mod autoscaling;
 mod bench;
 mod control_plane;
+mod differential;
 mod ends;
+mod keda;
 mod pods;

@@ -36,6 +36,11 @@ fn scaler_name(info: &TriggerInfo) -> Cow<'_, str> {
     if let Some(name) = info.name.as_deref().filter(|name| !name.is_empty()) {
         return Cow::Borrowed(name);
     }
+    match &*info.kind {
+        "cpu" | "memory" => return Cow::Borrowed("cpuMemoryScaler"),
+        "metrics-api" => return Cow::Borrowed("metricsAPIScaler"),
+        _ => {}
+    }
     let mut parts = info.kind.split('-');
     let mut name = parts.next().unwrap_or_default().to_owned();
     for part in parts {

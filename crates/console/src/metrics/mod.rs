@@ -2,10 +2,13 @@
 //!
 //! Series are written from the store at each scrape, so those of a removed target are gone with it.
 
+mod calls;
 mod keda;
 mod own;
 mod text;
 
+pub use calls::CallOf;
+pub(crate) use calls::Calls;
 use tidegate_engine::Timestamp;
 
 use crate::store::Store;
@@ -27,6 +30,7 @@ pub(crate) fn render(store: &Store, now: Timestamp) -> String {
     let streams = (store.hub().len(), store.hub().dropped());
     let state = store.lock();
     keda::write(&mut text, &state, store.options());
+    calls::write(&mut text, store.calls());
     own::write(&mut text, &state, store.options(), now, streams);
     text.finish()
 }

@@ -30,8 +30,14 @@ impl Text {
 impl Family<'_> {
     /// Adds a sample.
     pub(crate) fn add(&mut self, labels: &[(&str, &str)], value: f64) {
+        self.add_part("", labels, value);
+    }
+
+    /// Adds a sample of a histogram, whose name goes on after the family's.
+    pub(crate) fn add_part(&mut self, part: &str, labels: &[(&str, &str)], value: f64) {
         let out = &mut self.text.out;
         out.push_str(self.name);
+        out.push_str(part);
         for (index, (label, value)) in labels.iter().enumerate() {
             let _ = write!(out, "{}{label}=\"", if index == 0 { '{' } else { ',' });
             for letter in value.chars() {

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::hub::{Hub, Message};
 use crate::info::{LoadPoint, TargetInfo};
+use crate::metrics::Calls;
 use crate::view;
 
 pub(crate) use decisions::{RecordFilter, is_action};
@@ -69,6 +70,7 @@ pub struct Store {
     options: StoreOptions,
     state: Mutex<State>,
     hub: Hub,
+    calls: Calls,
 }
 
 /// What is behind the lock.
@@ -97,7 +99,7 @@ impl Store {
     /// An empty store.
     #[must_use]
     pub fn new(options: StoreOptions) -> Arc<Self> {
-        Arc::new(Store { options, state: Mutex::default(), hub: Hub::default() })
+        Arc::new(Store { options, state: Mutex::default(), hub: Hub::default(), calls: Calls::default() })
     }
 
     /// The options it was made with.
@@ -108,6 +110,10 @@ impl Store {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     pub(crate) fn hub(&self) -> &Hub {
@@ -133,6 +139,7 @@ impl Store {
     /// A target is gone; everything about it is forgotten, its metrics too.
     pub fn remove_target(&self, target: &TargetId) {
         self.lock().targets.remove(target);
+        self.calls.forget(target.namespace(), target.name());
         self.announce_targets();
     }
 

@@ -128,7 +128,11 @@ impl TargetState {
     /// An answer of a trigger's source.
     pub(crate) fn read(&mut self, index: usize, outcome: &Result<Reading, ReadError>, at: Timestamp, room: Room) {
         let trigger = self.trigger(index);
-        trigger.value.get_or_insert_with(|| Track::new(room.shape)).push(at, outcome.as_ref().ok().map(|r| r.value));
+        // What pods use becomes a number in the decision.
+        if outcome.as_ref().is_ok_and(|reading| reading.pods.is_none()) || outcome.is_err() {
+            let value = outcome.as_ref().ok().map(|reading| reading.value);
+            trigger.value.get_or_insert_with(|| Track::new(room.shape)).push(at, value);
+        }
         match outcome {
             Ok(reading) => {
                 trigger.take(reading, at);
@@ -209,6 +213,12 @@ impl TargetState {
             let known = self.info.triggers.len() > index;
             let trigger = self.trigger(index);
             trigger.active = Some(reading.active);
+            if let (true, Some(value)) = (reading.pods.is_some(), reading.value) {
+                trigger.value.get_or_insert_with(|| Track::new(keep.shape)).push(at, Some(value));
+                if let Some(latest) = &mut trigger.latest {
+                    latest.value = value;
+                }
+            }
             if !known {
                 self.info.triggers.push(TriggerInfo {
                     name: None,

@@ -41,6 +41,7 @@ fn cooling(current: u32, policy: Policy, last_active: Duration) -> Ask {
     Ask::new(policy, current).value(0.0).history(|history| history.last_active = Some(NOW - last_active))
 }
 
+/// ACT-27, PAIN-36.
 #[test]
 fn to_zero_in_one_move_when_the_cooldown_is_over_and_not_a_millisecond_earlier() {
     let record = cooling(1, resting(0, None), seconds(100)).gives(1, Rule::Cooldown);
@@ -64,6 +65,7 @@ fn with_a_minimum_there_is_no_cooldown() {
     cooling(2, resting(2, None), seconds(10_000)).gives(2, Rule::Min);
 }
 
+/// ACT-25.
 #[test]
 fn the_initial_cooldown_counts_from_creation() {
     let ask = |created: Option<Timestamp>| {

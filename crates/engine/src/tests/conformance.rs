@@ -361,21 +361,25 @@ fn all(rows: &[Row]) {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
+/// ACT-03, ACT-04, ACT-09, ACT-10, ACT-11, ACT-12, ACT-21, ACT-22, ACT-23, ACT-24, ACT-28, ACT-29, ACT-32.
 #[test]
 fn section_3_activation() {
     all(ACTIVATION);
 }
 
+/// PAU-03, PAU-04, PAU-05, PAU-07, PAU-11, PAU-12, PAU-13.
 #[test]
 fn section_4_pausing() {
     all(PAUSING);
 }
 
+/// FB-04, FB-05, FB-06, FB-07, FB-08, FB-09, FB-15, FB-16, FB-17, FB-19, FB-20, FB-21.
 #[test]
 fn section_5_fallback() {
     all(FALLBACK);
 }
 
+/// FML-01, FML-04, FML-05, FML-06, FML-08, FML-13, HPA-18.
 #[test]
 fn section_6_formulas() {
     all(FORMULAS);

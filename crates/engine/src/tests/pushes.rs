@@ -17,6 +17,7 @@ fn at_rest(policy: Policy) -> Flow {
     flow
 }
 
+/// EXT-04.
 #[test]
 fn a_push_wakes_at_once_and_lasts_until_the_next_reading() {
     let mut flow = at_rest(policy(0, 10, 1));
@@ -128,6 +129,21 @@ fn a_wanted_reading_comes_between_polls_and_not_beside_them() {
     flow.wake();
     flow.answer(Ok(0.0));
     assert_eq!(flow.wake, Some(poll), "the poll comes when it was due");
+}
+
+/// FB-03.
+#[test]
+fn a_wanted_reading_that_fails_counts_for_nothing() {
+    let mut flow = Flow::new(policy(0, 10, 1), 2);
+    flow.answer(Ok(20.0));
+    let made = flow.records.len();
+    wanted(&mut flow, 3);
+    flow.wake();
+    flow.answer(Err(outage()));
+    assert_eq!(flow.records.len(), made, "nothing was learned");
+    flow.wake();
+    flow.answer(Err(outage()));
+    assert_eq!(flow.last().readings[0].failures, 1, "the poll's failure is the first");
 }
 
 #[test]

@@ -57,6 +57,7 @@ fn by_second(reads: &Reads, seconds: usize) -> Vec<u32> {
     counts
 }
 
+/// PAIN-32.
 #[test]
 fn polls_are_spread_evenly_from_the_start() {
     let reads = run(10_000, true, seconds(180));

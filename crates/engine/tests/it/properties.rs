@@ -69,6 +69,7 @@ proptest! {
     }
 
     /// D.
+    /// PAIN-14.
     #[test]
     fn every_partition_behind_gives_exactly_as_many_replicas(
         partitions in 1..200_u32,
@@ -148,6 +149,7 @@ proptest! {
     }
 
     /// F.
+    /// PAIN-8.
     #[test]
     fn a_fallback_never_speaks_lower_than_healthy_triggers(
         values in vec(0..500_u32, 1..3),
@@ -175,6 +177,7 @@ proptest! {
     }
 
     /// G.
+    /// PAIN-19.
     #[test]
     fn what_is_no_count_is_never_a_number(
         mut case in any_case(),
@@ -194,6 +197,7 @@ proptest! {
     }
 
     /// H.
+    /// PAIN-8.
     #[test]
     fn a_fallback_begins_exactly_after_the_threshold(threshold in 0..6_u32, before in 0..12_u32, replicas in 1..20_u32) {
         let mut policy = plain(1, 100, 1);

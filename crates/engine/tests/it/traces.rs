@@ -103,6 +103,7 @@ proptest! {
     }
 
     /// L.
+    /// PAIN-37.
     #[test]
     fn idle_workloads_do_not_flap(min in 1..10_u32, idle in 0..9_u32, replicas in 0..12_u32, cooldown in 0..600_u64) {
         let idle = idle.min(min - 1);

@@ -11,11 +11,11 @@ use tidegate_crds::k8s_openapi::api::core::v1::{
     Container, HTTPGetAction, PodSpec, PodTemplateSpec, Probe as ProbeSpec,
 };
 use tidegate_crds::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use tidegate_crds::{Configs, Located, Problem};
+use tidegate_crds::{Configs, Located, Problem, quantity};
 
 use crate::pods::{
-    ContainerTemplate, DeploymentKey, DeploymentSpec, PodIdentity, PodTemplate, Probe, ProbeAction, RestartPolicy,
-    Variables,
+    ContainerRequests, ContainerTemplate, DeploymentKey, DeploymentSpec, PodIdentity, PodNature, PodTemplate, Probe,
+    ProbeAction, Requests, RestartPolicy, Variables,
 };
 
 /// Kubernetes' default for `terminationGracePeriodSeconds`.
@@ -53,7 +53,12 @@ pub(crate) fn build(
         metadata.name.as_deref().unwrap_or_default(),
     );
     let replicas = u32::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
-    let spec = DeploymentSpec { key, revision: revision.finish(), template: Arc::new(template) };
+    let spec = DeploymentSpec {
+        key,
+        revision: revision.finish(),
+        template: Arc::new(template),
+        nature: Arc::new(nature(&spec.template)),
+    };
     (Some(DeploymentParts { spec, replicas }), problems)
 }
 
@@ -89,6 +94,24 @@ pub fn pod_template(
     };
     let template = PodTemplate { containers, grace: Duration::from_secs(grace), deletion_cost, restart };
     (Some(template), problems)
+}
+
+/// What there is to know of a template's pods besides how they run.
+fn nature(template: &PodTemplateSpec) -> PodNature {
+    let labels = template.metadata.as_ref().and_then(|metadata| metadata.labels.clone()).unwrap_or_default();
+    let containers = template.spec.iter().flat_map(|pod| &pod.containers);
+    PodNature { labels, requests: Requests(containers.map(requests).collect()) }
+}
+
+/// What a container requests; where it requests nothing but has a limit, that, as on Kubernetes.
+fn requests(container: &Container) -> ContainerRequests {
+    let resources = container.resources.clone().unwrap_or_default();
+    let milli = |name: &str| {
+        let text = [&resources.requests, &resources.limits].into_iter().find_map(|all| all.as_ref()?.get(name))?;
+        let amount = quantity(&text.0).filter(|amount| *amount > 0.0)?;
+        Some((amount * 1000.0).round() as u64)
+    };
+    ContainerRequests { name: container.name.clone(), cpu_milli: milli("cpu"), memory_milli: milli("memory") }
 }
 
 /// Where in a Deployment we are.

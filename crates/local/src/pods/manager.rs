@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tidegate_engine::Workload;
+use tidegate_scalers::LabelSelector;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::container::PodContext;
 use super::plan::{PodView, plan};
 use super::told::{Told, supervise};
-use super::{DeploymentKey, DeploymentSpec, PodObserver, PodTemplate, PodWhat, Shared};
+use super::{DeploymentKey, DeploymentSpec, PodNature, PodObserver, PodSeen, PodTemplate, PodWhat, Shared};
 use crate::processes::{self, Process};
 
 /// Many pods often go together.
@@ -28,6 +29,8 @@ pub(crate) enum Order {
     Remove { key: DeploymentKey },
     Scale { key: DeploymentKey, replicas: u32, reply: oneshot::Sender<bool> },
     Counts { key: DeploymentKey, reply: oneshot::Sender<Option<Workload>> },
+    Matching { namespace: Arc<str>, selector: LabelSelector, reply: oneshot::Sender<u64> },
+    Seen { key: DeploymentKey, reply: oneshot::Sender<Option<Vec<PodSeen>>> },
     Shutdown { reply: oneshot::Sender<()> },
     Kill,
 }
@@ -35,6 +38,7 @@ pub(crate) enum Order {
 struct Deployment {
     revision: u64,
     template: Arc<PodTemplate>,
+    nature: Arc<PodNature>,
     replicas: u32,
     pods: BTreeMap<u64, Pod>,
     /// Forgotten when its last pod is gone.
@@ -125,6 +129,12 @@ impl Manager {
                 let found = self.deployments.get(&key).filter(|deployment| !deployment.removed);
                 let _ = reply.send(found.map(Deployment::counts));
             }
+            Order::Matching { namespace, selector, reply } => {
+                let _ = reply.send(self.matching(&namespace, &selector));
+            }
+            Order::Seen { key, reply } => {
+                let _ = reply.send(self.deployments.get(&key).map(Deployment::seen));
+            }
             Order::Shutdown { reply } => {
                 self.ending.push(reply);
                 self.end_everything();
@@ -136,11 +146,20 @@ impl Manager {
         }
     }
 
+    fn matching(&self, namespace: &str, selector: &LabelSelector) -> u64 {
+        let meant = self
+            .deployments
+            .iter()
+            .filter(|(key, deployment)| *key.namespace == *namespace && selector.matches(&deployment.nature.labels));
+        meant.map(|(_, deployment)| deployment.pods.len() as u64).sum()
+    }
+
     fn put(&mut self, spec: DeploymentSpec, replicas: u32) {
-        let DeploymentSpec { key, revision, template } = spec;
+        let DeploymentSpec { key, revision, template, nature } = spec;
         let deployment = self.deployments.entry(key.clone()).or_insert_with(|| Deployment {
             revision,
             template: Arc::clone(&template),
+            nature: Arc::clone(&nature),
             replicas,
             pods: BTreeMap::new(),
             removed: false,
@@ -150,7 +169,7 @@ impl Manager {
             // It came back while its last pods were being ended.
             (deployment.removed, deployment.replicas) = (false, replicas);
         }
-        (deployment.revision, deployment.template) = (revision, template);
+        (deployment.revision, deployment.template, deployment.nature) = (revision, template, nature);
         self.reconcile(&key);
     }
 
@@ -231,6 +250,16 @@ impl Manager {
 impl Deployment {
     fn live(&self) -> impl Iterator<Item = &Pod> {
         self.pods.values().filter(|pod| !pod.terminating)
+    }
+
+    fn seen(&self) -> Vec<PodSeen> {
+        let seen = |pod: &Pod| PodSeen {
+            name: Arc::clone(&pod.name),
+            ready: pod.ready,
+            terminating: pod.terminating,
+            nature: Arc::clone(&self.nature),
+        };
+        self.pods.values().map(seen).collect()
     }
 
     fn counts(&self) -> Workload {

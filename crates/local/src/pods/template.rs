@@ -1,10 +1,13 @@
 //! What a Deployment asks for, resolved: nothing in here refers to another manifest any more.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_crds::env::Environment;
+
+use super::Requests;
 
 /// A Deployment by `namespace` and `name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +36,17 @@ pub(crate) struct DeploymentSpec {
     /// part of it: as on Kubernetes, a changed Secret reaches new pods only.
     pub(crate) revision: u64,
     pub(crate) template: Arc<PodTemplate>,
+    /// What else there is to know of its pods.
+    pub(crate) nature: Arc<PodNature>,
+}
+
+/// What others want to know of pods, and what makes no difference to how they run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PodNature {
+    /// Their labels.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// What their containers request.
+    pub(crate) requests: Requests,
 }
 
 /// `spec.template`.

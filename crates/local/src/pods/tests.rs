@@ -67,7 +67,10 @@ impl Bench {
     }
 
     fn put_revision(&self, revision: u64, replicas: u32, template: PodTemplate) {
-        self.pods.put(DeploymentSpec { key: key(), revision, template: Arc::new(template) }, replicas);
+        self.pods.put(
+            DeploymentSpec { key: key(), revision, template: Arc::new(template), nature: Arc::default() },
+            replicas,
+        );
     }
 
     fn counts(&self) -> (u32, u32) {

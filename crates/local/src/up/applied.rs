@@ -4,6 +4,7 @@
 //! removed.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,10 @@ use tidegate_engine::{Policy, TargetId};
 use tidegate_runtime::{Clock, Handle, Stopped, TargetSetup};
 use tidegate_scalers::Clients;
 
+use super::externals::{External, Followed};
+use super::observed::ToCalls;
+use super::pod_counter::LocalPods;
+use super::pod_usage::LocalUsage;
 use super::states::{FileStates, SavedReplicas};
 use super::workloads::Bindings;
 use crate::folder::{DeploymentParts, Examined, TargetParts};
@@ -22,6 +27,8 @@ pub(crate) struct Applied {
     handle: Handle,
     pods: Pods,
     clients: Clients,
+    /// Targets with triggers whose source names its metrics.
+    followed: HashMap<TargetId, Followed>,
     bindings: Arc<Bindings>,
     states: FileStates,
     console: Arc<Store>,
@@ -49,7 +56,7 @@ pub(crate) struct InForce {
 const DEFAULT_STABILIZATION: Duration = Duration::from_secs(300);
 
 impl Applied {
-    /// Nothing is in force yet.
+    /// Nothing is in force yet. `state` is the state folder.
     pub(crate) fn new(
         handle: Handle,
         pods: Pods,
@@ -57,9 +64,14 @@ impl Applied {
         states: FileStates,
         console: Arc<Store>,
         clock: Arc<dyn Clock>,
+        state: PathBuf,
     ) -> Self {
         let (targets, deployments) = (HashMap::new(), HashMap::new());
-        Applied { handle, pods, clients: Clients::new(), bindings, states, console, clock, targets, deployments }
+        let usage = Arc::new(LocalUsage::new(pods.clone(), Arc::clone(&bindings), state));
+        let (observer, counter) = (Arc::new(ToCalls(Arc::clone(&console))), Arc::new(LocalPods(pods.clone())));
+        let clients = Clients::new().observed_by(observer).with_pods(counter).with_usage(usage);
+        let followed = HashMap::new();
+        Applied { handle, pods, clients, followed, bindings, states, console, clock, targets, deployments }
     }
 
     /// How long the slowest target takes to come down when all is quiet: its window, then its cooldown.
@@ -81,6 +93,7 @@ impl Applied {
         let gone = self.targets.keys().filter(|id| !examined.has("ScaledObject", id.as_str()));
         for id in gone.cloned().collect::<Vec<_>>() {
             self.targets.remove(&id);
+            self.unfollow(&id).await;
             self.handle.remove(id.clone()).await?;
             self.bindings.unbind(&id);
             self.console.remove_target(&id);
@@ -149,8 +162,14 @@ impl Applied {
         if before == Some(marks) && bound.as_ref() == Some(&deployment) {
             return Ok(());
         }
+        let from_source: Vec<bool> = triggers.iter().map(|trigger| trigger.specs_from_source).collect();
         let scalers = triggers.into_iter().map(|trigger| trigger.connect(&self.clients)).collect();
-        if before.is_some_and(|before| before.policy == marks.policy) && bound.as_ref() == Some(&deployment) {
+        let external = from_source.contains(&true);
+        self.unfollow(&id).await;
+        if !external
+            && before.is_some_and(|before| before.policy == marks.policy)
+            && bound.as_ref() == Some(&deployment)
+        {
             done.push(format!("ScaledObject {id}: its triggers use the new values from the next poll on"));
             return self.handle.replace_scalers(id, scalers).await;
         }
@@ -161,6 +180,20 @@ impl Applied {
         self.bindings.bind(&id, &deployment);
         self.console.target(&id, TargetInfo::of(&policy, "Deployment", &deployment.name));
         done.push(format!("ScaledObject {id} {}", if before.is_some() { "was changed" } else { "is served" }));
-        self.handle.put(TargetSetup { id, policy, scalers }).await
+        if !external {
+            return self.handle.put(TargetSetup { id, policy, scalers }).await;
+        }
+        let (handle, console) = (self.handle.clone(), Arc::clone(&self.console));
+        let (id, deployment) = (id.clone(), Arc::clone(&deployment.name));
+        let target = External { id: id.clone(), policy, scalers, from_source, handle, console, deployment };
+        let followed = Followed::start(target).await?;
+        self.followed.insert(id, followed);
+        Ok(())
+    }
+
+    async fn unfollow(&mut self, id: &TargetId) {
+        if let Some(followed) = self.followed.remove(id) {
+            followed.end().await;
+        }
     }
 }

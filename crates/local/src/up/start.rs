@@ -139,7 +139,8 @@ async fn assemble(ground: Ground, clock: Arc<dyn Clock>) -> Result<(Run, Examine
     let runtime = Runtime::start(ports, Options::default());
     let handle = runtime.handle().clone();
     tokio::spawn(counts.forward(Arc::clone(&bindings), handle.clone()));
-    let applied = Applied::new(handle, pods.clone(), bindings, states, Arc::clone(&console), clock);
+    let applied =
+        Applied::new(handle, pods.clone(), bindings, states, Arc::clone(&console), clock, dir.root().to_owned());
     let page = serve_page(&options, &console).await?;
     let began = Instant::now();
     let problems = Vec::new();

@@ -6,4 +6,5 @@ mod bench;
 mod edits;
 mod kills;
 mod runs;
+mod triggers;
 mod validation;

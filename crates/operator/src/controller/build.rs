@@ -30,7 +30,6 @@ pub(super) struct Connected {
 pub(super) struct Built {
     /// In the mode that was asked for.
     pub(super) policy: Policy,
-    pub(super) policy_mark: u64,
     pub(super) connected: Connected,
     /// One for each of the policy's triggers.
     pub(super) scalers: Vec<Arc<dyn Scaler>>,
@@ -42,7 +41,10 @@ pub(super) struct Built {
 }
 
 /// Understands the triggers. Pure.
-pub(super) fn check_triggers(object: &ScaledObject, given: Given) -> Result<(Vec<Checked>, u64, Vec<Problem>), Vec<Problem>> {
+pub(super) fn check_triggers(
+    object: &ScaledObject,
+    given: Given,
+) -> Result<(Vec<Checked>, u64, Vec<Problem>), Vec<Problem>> {
     let (mut checked, mut problems, mut marks) = (Vec::new(), Vec::new(), DefaultHasher::new());
     given.mark.hash(&mut marks);
     for (index, (trigger, sources)) in object.spec.triggers.iter().zip(given.triggers).enumerate() {
@@ -105,10 +107,7 @@ pub(super) async fn build(
     let attached = scaling_policy.map(Located::unplaced);
     let (policy, found) = policy(&located, attached.as_ref(), &targets, Mode::Hpa)?;
     warnings.extend(found);
-    let mut marks = DefaultHasher::new();
-    // Everything in a policy shows in its Debug form.
-    format!("{policy:?}").hash(&mut marks);
-    Ok(Built { policy, policy_mark: marks.finish(), connected, scalers, metrics, unheard, warnings })
+    Ok(Built { policy, connected, scalers, metrics, unheard, warnings })
 }
 
 fn input(object: &ScaledObject, index: usize, trigger: &Trigger, sources: TriggerSources) -> TriggerInput {

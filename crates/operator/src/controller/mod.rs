@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use tidegate_console::Store;
 use tidegate_engine::{Policy, TargetId};
@@ -38,6 +39,7 @@ use crate::scale::{Bindings, KubeWorkloads};
 use crate::status::StatusWriter;
 use crate::watches::{Change, Index};
 use build::Connected;
+pub(crate) use facts::AllFacts;
 use queue::Queue;
 use target::Targets;
 
@@ -72,7 +74,7 @@ pub(crate) struct Tools {
 
 /// A ScaledObject that is at work.
 struct Served {
-    uid: Option<String>,
+    about: ObjectReference,
     connected: Option<Connected>,
     /// As it was asked for, before this replica's part was considered.
     policy: Arc<Policy>,

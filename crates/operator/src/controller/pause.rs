@@ -31,9 +31,8 @@ impl Asked {
 pub(super) fn asked(object: &ScaledObject) -> Asked {
     let get = |name: &str| object.metadata.annotations.as_ref()?.get(name).map(String::as_str);
     // A boolean as Go reads one; anything else counts as true.
-    let flag = |name: &str| {
-        get(name).is_some_and(|value| !matches!(value, "0" | "f" | "F" | "FALSE" | "false" | "False"))
-    };
+    let flag =
+        |name: &str| get(name).is_some_and(|value| !matches!(value, "0" | "f" | "F" | "FALSE" | "false" | "False"));
     let count = get(PAUSED_REPLICAS).map(|text| text.parse::<i32>().ok().and_then(|count| u32::try_from(count).ok()));
     let bad = count == Some(None);
     let error = bad.then(|| {

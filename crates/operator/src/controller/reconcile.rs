@@ -7,12 +7,12 @@ use tidegate_crds::admission::{self, Verdict};
 use tidegate_crds::{Located, Problem, ScaledObject};
 use tidegate_engine::{Mode, Policy, TargetId};
 
+use super::Shared;
 use super::build::{Built, build, check_triggers};
 use super::facts::Standing;
 use super::pause::{self, Asked};
 use super::report::Look;
 use super::target::{Target, TargetError};
-use super::Shared;
 use crate::hpa::{HpaError, Wanted, build as build_hpa};
 use crate::status::HpaPart;
 use crate::watches::KnownObject;
@@ -105,7 +105,7 @@ impl Shared {
 
     /// Whether an object of the same name was served before.
     fn is_another(&self, id: &TargetId, object: &ScaledObject) -> bool {
-        self.served().get(id).is_some_and(|served| served.uid != object.metadata.uid)
+        self.served().get(id).is_some_and(|served| served.about.uid != object.metadata.uid)
     }
 
     async fn apply(&self, known: &KnownObject, look: &mut Look<'_>) -> Result<(), Fault> {
@@ -126,7 +126,9 @@ impl Shared {
             Ok(target) => self.serve_whole(object, &target, look).await.map_err(|fault| (fault, Some(target))),
             Err(error) => Err((error.into(), None)),
         };
-        let Err((fault, target)) = outcome else { return look.pause.error.clone().map_or(Ok(()), |e| Err(Fault::Manifest(e))) };
+        let Err((fault, target)) = outcome else {
+            return look.pause.error.clone().map_or(Ok(()), |e| Err(Fault::Manifest(e)));
+        };
         if look.pause.is_full() {
             // Whatever else is wrong, a pause pauses.
             self.pause_only(object, target.as_ref(), look).await?;
@@ -214,7 +216,12 @@ impl Shared {
 
     /// A pause where the manifest is not in order: what was at work is paused, or, where nothing was, a policy without
     /// triggers.
-    async fn pause_only(&self, object: &ScaledObject, target: Option<&Target>, look: &mut Look<'_>) -> Result<(), Fault> {
+    async fn pause_only(
+        &self,
+        object: &ScaledObject,
+        target: Option<&Target>,
+        look: &mut Look<'_>,
+    ) -> Result<(), Fault> {
         if look.may_write(&self.tools) {
             self.hpas.remove(look.id).await?;
         }

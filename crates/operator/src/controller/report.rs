@@ -57,7 +57,10 @@ impl<'a> Look<'a> {
             fallback_after: None,
             types: distinct(spec.triggers.iter().map(|trigger| trigger.kind.as_str())),
             authentications: distinct(
-                spec.triggers.iter().filter_map(|trigger| trigger.authentication_ref.as_ref()).map(|one| one.name.as_str()),
+                spec.triggers
+                    .iter()
+                    .filter_map(|trigger| trigger.authentication_ref.as_ref())
+                    .map(|one| one.name.as_str()),
             ),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
@@ -24,12 +25,24 @@ const RESTORE_IN: Duration = Duration::from_secs(20);
 impl Shared {
     /// It is not there any more, or another one is in its place, or it left the label selector.
     pub(super) async fn vanished(&self, id: &TargetId) {
-        let served = self.served().contains_key(id);
+        let served = self.served().get(id).map(|served| (served.about.clone(), served.policy.mode));
         let _ = self.stop_serving(id, false).await;
-        if served {
-            tracing::info!(scaled_object = %id, "is not served any more");
-        }
         self.forget(id);
+        let Some((about, mode)) = served else { return };
+        tracing::info!(scaled_object = %id, "is not served any more");
+        if mode != Mode::Shadow && self.tools.leading.now() && self.is_deleted(id, &about).await {
+            self.tell_deleted(about);
+        }
+    }
+
+    /// Whether it is gone, and has not only left what is looked at.
+    async fn is_deleted(&self, id: &TargetId, about: &ObjectReference) -> bool {
+        let resource = scaled_object_resource();
+        let api: Api<DynamicObject> = Api::namespaced_with(self.tools.client.clone(), id.namespace(), &resource);
+        match call(api.get(id.name())).await {
+            Ok(found) => found.metadata.uid != about.uid,
+            Err(error) => error.is_not_found(),
+        }
     }
 
     fn forget(&self, id: &TargetId) {
@@ -50,8 +63,7 @@ impl Shared {
             return None;
         }
         if !object.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER) {
-            self.tell_deleted(object);
-            self.vanished(id).await;
+            // It is told when it is gone.
             return None;
         }
         if let Some(mode) = mode {
@@ -65,8 +77,12 @@ impl Shared {
         }
         match self.release(id, object).await {
             Ok(()) => {
-                self.tell_deleted(object);
-                self.vanished(id).await;
+                if self.served().contains_key(id) {
+                    self.vanished(id).await;
+                } else {
+                    self.forget(id);
+                    self.tell_deleted(reference(object));
+                }
                 None
             }
             Err(error) => {
@@ -81,9 +97,9 @@ impl Shared {
         mode == Some(tidegate_crds::PolicyMode::Shadow)
     }
 
-    fn tell_deleted(&self, object: &ScaledObject) {
+    fn tell_deleted(&self, about: ObjectReference) {
         let note = "ScaledObject was deleted".to_owned();
-        self.tools.recorder.emit(reference(object), Kind::Warning, reasons::SCALED_OBJECT_DELETED, "Delete", note);
+        self.tools.recorder.emit(about, Kind::Warning, reasons::SCALED_OBJECT_DELETED, "Delete", note);
     }
 
     /// The HorizontalPodAutoscaler first, or it would scale what is put back.

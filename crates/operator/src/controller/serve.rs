@@ -4,9 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use futures::StreamExt;
+use kube::Api;
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
-use kube::Api;
 use serde_json::json;
 use tidegate_console::TargetInfo;
 use tidegate_crds::ScaledObject;
@@ -142,7 +142,7 @@ impl Shared {
             == connected.as_ref().map(|c| c.mark);
         let (hpa, kept) = before.map_or((None, None), |before| (before.hpa, before._listening));
         let now = Served {
-            uid: object.metadata.uid.clone(),
+            about: reference(object),
             connected,
             policy: Arc::clone(policy),
             mark,
@@ -222,11 +222,23 @@ impl Shared {
             if !told.contains(&trigger.index) {
                 told.push(trigger.index);
                 let note = format!("Scaler {} is built", trigger.kind);
-                self.tools.recorder.emit(reference(object), Kind::Normal, reasons::SCALERS_STARTED, "ScalerBuilt", note);
+                self.tools.recorder.emit(
+                    reference(object),
+                    Kind::Normal,
+                    reasons::SCALERS_STARTED,
+                    "ScalerBuilt",
+                    note,
+                );
             }
         }
         let note = "Started scalers watch".to_owned();
-        self.tools.recorder.emit(reference(object), Kind::Normal, reasons::SCALERS_STARTED, "ScalersWatchStarted", note);
+        self.tools.recorder.emit(
+            reference(object),
+            Kind::Normal,
+            reasons::SCALERS_STARTED,
+            "ScalersWatchStarted",
+            note,
+        );
     }
 
     /// Takes it out of work. With `restore` the original count is put back where that was asked for.
@@ -248,7 +260,8 @@ impl Shared {
     /// The label that KEDA sets on ScaledObjects, and the finalizer where there is something to do at the end.
     pub(super) async fn adorn(&self, id: &TargetId, object: &ScaledObject) -> Result<(), Fault> {
         let metadata = &object.metadata;
-        let labelled = metadata.labels.as_ref().and_then(|labels| labels.get(NAME_LABEL)).is_some_and(|l| l == id.name());
+        let labelled =
+            metadata.labels.as_ref().and_then(|labels| labels.get(NAME_LABEL)).is_some_and(|l| l == id.name());
         let restore = object.spec.advanced.as_ref().and_then(|a| a.restore_to_original_replica_count).unwrap_or(false);
         let finalizers = metadata.finalizers.clone().unwrap_or_default();
         let finalize = restore && !finalizers.iter().any(|name| name == FINALIZER);

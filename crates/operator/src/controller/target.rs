@@ -87,12 +87,7 @@ impl Targets {
         Ok(Target { key, resource, brief })
     }
 
-    async fn look(
-        &self,
-        id: &TargetId,
-        key: &TargetKey,
-        resource: &ApiResource,
-    ) -> Result<WorkloadBrief, TargetError> {
+    async fn look(&self, id: &TargetId, key: &TargetKey, resource: &ApiResource) -> Result<WorkloadBrief, TargetError> {
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), id.namespace(), resource);
         let (kind, name) = (key.kind.clone(), key.name.clone());
         let object = match call(api.get(&name)).await {
@@ -117,9 +112,8 @@ impl Targets {
 
     async fn resource(&self, api_version: &str, kind: &str, name: &str) -> Result<ApiResource, TargetError> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        let made = |plural: &str| {
-            ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
-        };
+        let made =
+            |plural: &str| ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
         match kind {
             "Deployment" => return Ok(made("deployments")),
             "StatefulSet" => return Ok(made("statefulsets")),

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
@@ -47,6 +48,8 @@ pub(super) enum Happened {
 #[derive(Default)]
 pub(super) struct Authentications {
     known: Mutex<HashMap<AuthenticationKey, Authentication>>,
+    /// Whether the account may not list them: of a namespace, of the whole cluster.
+    refused: [AtomicBool; 2],
 }
 
 impl Authentications {
@@ -56,6 +59,21 @@ impl Authentications {
 
     pub(super) fn get(&self, key: &AuthenticationKey) -> Option<Authentication> {
         self.lock().get(key).cloned()
+    }
+
+    fn refuse(&self, cluster: bool, refused: bool) {
+        self.refused[usize::from(cluster)].store(refused, Ordering::Relaxed);
+    }
+
+    /// What to say of one that is not known.
+    pub(super) fn absent(&self, key: &AuthenticationKey) -> String {
+        match self.refused[usize::from(key.cluster)].load(Ordering::Relaxed) {
+            true => format!(
+                "{key} cannot be read: the operator's account may not; it needs get, list and watch on {}",
+                resource(key.cluster).plural
+            ),
+            false => format!("there is no {key}"),
+        }
     }
 
     pub(super) fn keys(&self) -> Vec<AuthenticationKey> {
@@ -124,15 +142,17 @@ pub(super) async fn follow(shared: Arc<Shared>, cluster: bool, api: Api<DynamicO
                     remove(&shared, &gone).await;
                 }
                 complained = false;
+                shared.authentications.refuse(cluster, false);
                 listed.send_replace(true);
             }
             Ok(Event::Apply(object)) => put(&shared, stripped(cluster, &object), false).await,
             Ok(Event::Delete(object)) => remove(&shared, &stripped(cluster, &object).key).await,
             Err(error) => {
+                let kind = resource(cluster).kind;
                 if super::watches::is_refused(&error) {
+                    shared.authentications.refuse(cluster, true);
                     listed.send_replace(true);
                 }
-                let kind = resource(cluster).kind;
                 match std::mem::replace(&mut complained, true) {
                     false => warn!(kind, %error, "authentication objects cannot be watched; this is tried again"),
                     true => debug!(kind, %error, "authentication objects cannot be watched"),

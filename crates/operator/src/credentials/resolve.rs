@@ -93,7 +93,7 @@ fn look(shared: &Shared, id: &TargetId, key: AuthenticationKey, unlisted: Option
     let spec = match (shared.authentications.get(&key), unlisted) {
         (Some(found), _) => found.spec.map_err(|error| format!("{key} is not understood: {error}")),
         (None, Some(why)) => Err(format!("{key} is not known yet: {why}")),
-        (None, None) => Err(format!("there is no {key}")),
+        (None, None) => Err(shared.authentications.absent(&key)),
     };
     Looked { key, spec, namespace }
 }

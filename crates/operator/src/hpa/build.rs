@@ -79,7 +79,8 @@ fn metadata(wanted: &Wanted<'_>) -> ObjectMeta {
     .map(|(key, value)| (key.to_owned(), value))
     .into();
     let annotations = object.annotations.clone().unwrap_or_default();
-    let excluded: Vec<&str> = annotations.get(EXCLUDED_LABELS).map(|list| list.split(',').collect()).unwrap_or_default();
+    let excluded: Vec<&str> =
+        annotations.get(EXCLUDED_LABELS).map(|list| list.split(',').collect()).unwrap_or_default();
     let own = object.labels.iter().flatten().filter(|(key, _)| !excluded.contains(&key.as_str()));
     labels.extend(own.map(|(key, value)| (key.clone(), value.clone())));
     if excluded.contains(&NAME_LABEL) {
@@ -112,7 +113,8 @@ fn metrics(wanted: &Wanted<'_>) -> Result<Vec<MetricSpec>, String> {
     let scaled_object = wanted.object.metadata.name.as_deref().unwrap_or_default();
     let (resources, external): (Vec<&TriggerSpec>, Vec<&TriggerSpec>) =
         wanted.metrics.iter().partition(|metric| metric.resource.is_some());
-    let mut metrics: Vec<MetricSpec> = resources.iter().filter_map(|metric| resource(metric.resource.as_ref()?, metric.target)).collect();
+    let mut metrics: Vec<MetricSpec> =
+        resources.iter().filter_map(|metric| resource(metric.resource.as_ref()?, metric.target)).collect();
     if let Some(target) = wanted.formula {
         // As KEDA orders them: what a formula does not replace stands first.
         metrics.sort_by(|a, b| a.type_.cmp(&b.type_));
@@ -154,7 +156,7 @@ fn external_metric(name: &str, scaled_object: &str, target: MetricTarget) -> Met
 
 fn resource(metric: &ResourceMetric, target: MetricTarget) -> Option<MetricSpec> {
     let target = match target {
-        MetricTarget::Value(_) => HpaTarget {
+        MetricTarget::Utilization(_) => HpaTarget {
             type_: "Utilization".to_owned(),
             average_utilization: Some(metric.value.trim().parse().ok()?),
             ..HpaTarget::default()

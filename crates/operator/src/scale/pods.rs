@@ -112,7 +112,9 @@ impl Pods {
         let (pods, mut complete) = self.watched(namespace);
         let in_time = tokio::time::timeout(FIRST_LIST, complete.wait_for(|complete| *complete)).await;
         if !matches!(in_time, Ok(Ok(_))) {
-            let message = format!("listing pods of namespace {namespace:?}: no answer yet; may the operator list and watch pods there?");
+            let message = format!(
+                "listing pods of namespace {namespace:?}: no answer yet; may the operator list and watch pods there?"
+            );
             return Err(ReadError::new(ReadErrorKind::Unreachable, message));
         }
         let pods = pods.read().unwrap_or_else(PoisonError::into_inner);

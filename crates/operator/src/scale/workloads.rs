@@ -54,11 +54,27 @@ impl KubeWorkloads {
 
     async fn look(&self, id: &TargetId, binding: &Binding) -> Result<Arc<WorkloadBrief>, ReadError> {
         let api = self.api(id, binding);
-        let scale = call(api.get_scale(&binding.key.name)).await.map_err(|error| said("looking at", id, binding, &error))?;
+        let scale =
+            call(api.get_scale(&binding.key.name)).await.map_err(|error| said("looking at", id, binding, &error))?;
         let object = call(api.get(&binding.key.name)).await.ok();
         let brief = brief_of(&scale, object.as_ref());
         self.index.put_workload(id.namespace(), &binding.key, brief.clone());
         Ok(Arc::new(brief))
+    }
+
+    /// Selects the pods of what a ScaledObject scales.
+    pub(crate) async fn selector(&self, id: &TargetId) -> Result<Arc<str>, ReadError> {
+        let binding = self.binding(id)?;
+        let known = self.index.workload(id.namespace(), &binding.key).and_then(|brief| brief.selector.clone());
+        let selector = match known {
+            Some(selector) => Some(selector),
+            None => self.look(id, &binding).await?.selector.clone(),
+        };
+        selector.ok_or_else(|| {
+            let (kind, name) = (&binding.key.kind, &binding.key.name);
+            let message = format!("the scale of {kind} {}/{name} does not say which pods are its", id.namespace());
+            ReadError::new(ReadErrorKind::Invalid, message)
+        })
     }
 
     /// Says what was done and why.
@@ -78,7 +94,10 @@ impl KubeWorkloads {
                 (false, true) => (reasons::SCALE_TARGET_DEACTIVATION_FAILED, "Deactivate"),
             };
             let note = match error {
-                None => format!("Scaled {kind} {what} from {from} to {replicas}{}", if up { because(record) } else { String::new() }),
+                None => format!(
+                    "Scaled {kind} {what} from {from} to {replicas}{}",
+                    if up { because(record) } else { String::new() }
+                ),
                 Some(error) => format!("Failed to scale {kind} {what} from {from} to {replicas}: {error}"),
             };
             let severity = if error.is_some() { Kind::Warning } else { Kind::Normal };

@@ -58,7 +58,8 @@ async fn cpu(State(busy): State<Busy>, Query(parameters): Query<BTreeMap<String,
         return refuse(StatusCode::CONFLICT, "a CPU profile is being made; try again when it is done".to_owned());
     };
     let made = async {
-        let guard = pprof::ProfilerGuardBuilder::default().frequency(FREQUENCY_HZ).blocklist(&UNSAFE_TO_UNWIND).build()?;
+        let guard =
+            pprof::ProfilerGuardBuilder::default().frequency(FREQUENCY_HZ).blocklist(&UNSAFE_TO_UNWIND).build()?;
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         guard.report().build()?.pprof()
     };

@@ -135,7 +135,8 @@ impl Fill for Status {
 
     fn activity(&mut self, findings: &Findings) {
         let told = findings.triggers.iter().filter(|trigger| !trigger.unread);
-        let told = told.map(|trigger| (trigger.metric.to_string(), TriggerActivity { is_active: Some(trigger.active) }));
+        let told =
+            told.map(|trigger| (trigger.metric.to_string(), TriggerActivity { is_active: Some(trigger.active) }));
         let mut map = self.triggers_activity.take().unwrap_or_default();
         map.extend(told);
         map.retain(|metric, _| findings.triggers.iter().any(|trigger| *trigger.metric == **metric));
@@ -205,9 +206,8 @@ fn ready(before: &[Condition], reconcile: &ReconcilePart, findings: Option<&Find
     let fine = condition(KIND, "True", reasons::READY, "the manifest is in order and its triggers are served");
     let Some(findings) = findings else {
         // What was wrong with the triggers is not known to be over.
-        let stays = find(before, KIND).filter(|kept| {
-            matches!(kept.reason.as_deref(), Some(reasons::PARTIAL_ERROR | reasons::TRIGGER_ERROR))
-        });
+        let stays = find(before, KIND)
+            .filter(|kept| matches!(kept.reason.as_deref(), Some(reasons::PARTIAL_ERROR | reasons::TRIGGER_ERROR)));
         return stays.cloned().unwrap_or(fine);
     };
     if let Some(blind) = &findings.blind {

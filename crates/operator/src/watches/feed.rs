@@ -77,10 +77,14 @@ where
 }
 
 fn name_of<K: ResourceExt>(object: &K) -> Named {
-    Named::new(object.meta().namespace.as_deref().unwrap_or_default(), object.meta().name.as_deref().unwrap_or_default())
+    Named::new(
+        object.meta().namespace.as_deref().unwrap_or_default(),
+        object.meta().name.as_deref().unwrap_or_default(),
+    )
 }
 
-/// Whether the API server does not know `sendInitialEvents`, or has that feature turned off.
+/// Whether the API server does not know `sendInitialEvents`, has that feature turned off, or (as an internal error within
+/// the watch) has an etcd that is too old for it. Being wrong about it costs nothing but lists.
 fn refuses_streaming(error: &watcher::Error) -> bool {
     let status = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
@@ -89,5 +93,5 @@ fn refuses_streaming(error: &watcher::Error) -> bool {
         watcher::Error::WatchError(status) => status,
         _ => return false,
     };
-    matches!(status.code, 400 | 422)
+    matches!(status.code, 400 | 422 | 500) || status.reason == "InternalError"
 }

@@ -62,10 +62,11 @@ fn understand(object: DynamicObject) -> KnownObject {
     metadata.managed_fields = None;
     let status = data.get_mut("status").map(serde_json::Value::take);
     let status = status.and_then(|status| serde_json::from_value::<Status>(status).ok()).unwrap_or_default();
-    let (spec, unreadable) = match serde_json::from_value(data.get_mut("spec").map_or_else(Default::default, |spec| spec.take())) {
-        Ok(spec) => (spec, None),
-        Err(error) => (Default::default(), Some(format!("spec cannot be read: {error}").into())),
-    };
+    let (spec, unreadable) =
+        match serde_json::from_value(data.get_mut("spec").map_or_else(Default::default, |spec| spec.take())) {
+            Ok(spec) => (spec, None),
+            Err(error) => (Default::default(), Some(format!("spec cannot be read: {error}").into())),
+        };
     let object = ScaledObject { metadata, spec, ..ScaledObject::default() };
     KnownObject { object: Arc::new(object), status: Arc::new(status), unreadable }
 }

@@ -77,8 +77,12 @@ impl Workloads {
             };
             let client = self.client.clone();
             match (resource.group.as_str(), resource.kind.as_str()) {
-                ("apps", "Deployment") => tasks.spawn(watch.typed::<Deployment>(typed_api(client, namespace.as_deref()))),
-                ("apps", "StatefulSet") => tasks.spawn(watch.typed::<StatefulSet>(typed_api(client, namespace.as_deref()))),
+                ("apps", "Deployment") => {
+                    tasks.spawn(watch.typed::<Deployment>(typed_api(client, namespace.as_deref())))
+                }
+                ("apps", "StatefulSet") => {
+                    tasks.spawn(watch.typed::<StatefulSet>(typed_api(client, namespace.as_deref())))
+                }
                 _ => tasks.spawn(watch.by_scale(client, namespace.clone())),
             }
         }

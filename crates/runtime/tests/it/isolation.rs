@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::bench::{Bench, Says, Scripted, pass, policy};
 
+/// PAIN-34, FT-01.
 #[tokio::test(start_paused = true)]
 async fn a_trigger_that_panics_or_hangs_costs_the_others_nothing() {
     let bench = Bench::start();
@@ -40,6 +41,7 @@ async fn an_error_or_no_number_holds_the_count() {
     assert_eq!(bench.count(&id), 10, "and goes on when it is back");
 }
 
+/// PAIN-34.
 #[tokio::test(start_paused = true)]
 async fn thousands_that_hang_on_one_source_delay_no_other() {
     let bench = Bench::start();

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::bench::{Bench, Says, Scripted, pass, policy};
 
+/// EXT-04.
 #[tokio::test(start_paused = true)]
 async fn a_push_wakes_the_workload_and_asks_for_a_reading_at_once() {
     let bench = Bench::start();
@@ -26,6 +27,7 @@ async fn a_push_wakes_the_workload_and_asks_for_a_reading_at_once() {
     assert_eq!(bench.stats().findings, 0);
 }
 
+/// POL-02.
 #[tokio::test(start_paused = true)]
 async fn a_wanted_value_is_read_in_time_and_polls_go_on() {
     let bench = Bench::start();

@@ -18,6 +18,11 @@
 //! Beside other triggers it has no say in whether there is anything to do; alone, or with others of its kind, the workload is
 //! always active. Scaling to zero needs a trigger of another kind. It has no part in a formula, and no fallback stands in for
 //! it.
+//!
+//! ## On one machine
+//!
+//! `tidegate up` measures the processes of each pod; requests are those of the Deployment's manifest. `containerName` needs a
+//! pod of one container, since processes are told apart by pods only.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -86,7 +86,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The most that the page gives at once.
-const MOST_RECORDS: usize = 500;
+pub(super) const MOST_RECORDS: usize = 500;
 
 #[derive(Deserialize)]
 struct Targets {
