@@ -1,3 +1,5 @@
+//! Conditions and the other fields of the status, from what is known.
+
 use super::super::findings::TriggerFinding;
 use super::*;
 

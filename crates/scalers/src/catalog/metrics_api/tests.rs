@@ -1,3 +1,5 @@
+//! Parameters and replies of metrics-api.
+
 use std::time::Duration;
 
 use crate::{MetricType, Problem, TriggerInput, catalog};
