@@ -10,7 +10,7 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, metadata_watcher};
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use tidegate_crds::ConfigKind;
 use tokio::task::JoinHandle;
@@ -73,12 +73,12 @@ fn wanted(shared: &Shared) -> BTreeSet<Scope> {
 async fn watch(shared: Arc<Shared>, scope: Scope) {
     match scope.kind() {
         ConfigKind::Secret => {
-            let api = api::<Secret>(shared.client.clone(), &scope);
-            follow(shared, scope.clone(), metadata_watcher(api, config(&scope))).await;
+            let api = api::<PartialObjectMeta<Secret>>(shared.client.clone(), &scope);
+            follow(shared, scope.clone(), watcher(api, config(&scope))).await;
         }
         ConfigKind::ConfigMap => {
-            let api = api::<ConfigMap>(shared.client.clone(), &scope);
-            follow(shared, scope.clone(), metadata_watcher(api, config(&scope))).await;
+            let api = api::<PartialObjectMeta<ConfigMap>>(shared.client.clone(), &scope);
+            follow(shared, scope.clone(), watcher(api, config(&scope))).await;
         }
     }
 }
