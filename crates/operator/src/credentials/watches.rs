@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::{self, Event};
+use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use tidegate_crds::ConfigKind;
@@ -40,11 +40,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
             keep
         });
         for scope in wanted {
-            if !running.contains_key(&scope) {
+            running.entry(scope.clone()).or_insert_with(|| {
                 debug!(?scope, "watching what triggers refer to");
-                let task = tokio::spawn(watch(Arc::clone(&shared), scope.clone()));
-                running.insert(scope, task);
-            }
+                tokio::spawn(watch(Arc::clone(&shared), scope))
+            });
         }
         tokio::select! {
             () = shared.stop.cancelled() => break,
