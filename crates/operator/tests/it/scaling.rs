@@ -9,7 +9,7 @@ use tidegate_operator::{CertificateOptions, ExternalMetricsOptions, Options, Ser
 
 use crate::stage::{Stage, until};
 
-/// SO-16, SO-19, ACT-33, POL-02: out by the HPA, in by the HPA, to zero by us
+/// SO-16, SO-19, ACT-33, POL-02, ACT-14: out by the HPA, in by the HPA, to zero by us
 #[tokio::test]
 async fn the_clusters_own_hpa_moves_what_is_above_zero() {
     let stage = Stage::without_operator("whole").await;
