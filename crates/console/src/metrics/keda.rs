@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use tidegate_engine::Record;
+use tidegate_engine::{Mode, Record};
 
 use super::text::Text;
 use crate::info::TriggerInfo;
@@ -18,6 +18,8 @@ struct Labels<'a> {
     object: &'a str,
     scaler: Cow<'a, str>,
     index: String,
+    /// Whether it is the HorizontalPodAutoscaler's to measure: cpu and memory. KEDA shows such a trigger as active.
+    of_hpa: bool,
 }
 
 impl Labels<'_> {
@@ -64,6 +66,7 @@ fn triggers(state: &State) -> Vec<(Labels<'_>, &TriggerState)> {
                 object: id.name(),
                 scaler: scaler_name(info),
                 index: index.to_string(),
+                of_hpa: matches!(&*info.kind, "cpu" | "memory") && target.info.mode != Mode::Direct,
             };
             all.push((labels, trigger));
         }
@@ -81,6 +84,7 @@ fn composites(state: &State) -> Vec<(Labels<'_>, &Record)> {
             object: id.name(),
             scaler: Cow::Borrowed("composite-metric"),
             index: "0".to_owned(),
+            of_hpa: false,
         };
         Some((labels, &**target.decisions.latest()?))
     });
@@ -118,7 +122,8 @@ fn scalers(text: &mut Text, state: &State) {
     let composites = composites(state);
     let mut family = text.family("keda_scaler_active", "gauge", "Whether the trigger is active (1) or not (0).");
     for (labels, trigger) in &all {
-        family.add_known(&labels.pairs(), trigger.active.map(|active| f64::from(u8::from(active))));
+        let active = if labels.of_hpa { Some(true) } else { trigger.active };
+        family.add_known(&labels.pairs(), active.map(|active| f64::from(u8::from(active))));
     }
     for (labels, record) in &composites {
         family.add(&labels.pairs(), f64::from(u8::from(record.active)));

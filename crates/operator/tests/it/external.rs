@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{Stage, until};
 
-#[allow(dead_code, reason = "the tests of the triggers need more of it")]
+#[allow(dead_code, unreachable_pub, reason = "it belongs to the tests of the triggers, which need more of it")]
 #[path = "../../../scalers/tests/it/external/server.rs"]
 mod server;
 

@@ -139,7 +139,8 @@ async fn conditions_do_not_flip_and_are_not_lost() {
 
 fn hpa_of(name: &str, workload: &str) -> HorizontalPodAutoscaler {
     let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": workload});
-    serde_json::from_value(json!({"metadata": {"name": name}, "spec": {"scaleTargetRef": target, "maxReplicas": 3}})).unwrap()
+    serde_json::from_value(json!({"metadata": {"name": name}, "spec": {"scaleTargetRef": target, "maxReplicas": 3}}))
+        .unwrap()
 }
 
 /// OWN-02, OWN-06: an HPA that scales something else is not taken over for its name, and the one there is stays meanwhile

@@ -98,7 +98,8 @@ async fn without_triggers_nothing_is_scaled() {
 }
 
 async fn put_secret(stage: &Stage, token: &str) {
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"token": token}});
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"token": token}});
     let params = PatchParams::apply("test").force();
     stage.api::<Secret>().patch("token", &params, &Patch::Apply(secret)).await.unwrap();
 }
