@@ -277,3 +277,23 @@ fn is_worth_writing(now: &Status, then: &Status) -> bool {
     without.last_active_time.clone_from(&now.last_active_time);
     *now != without
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    fn active_at(second: i64) -> Status {
+        let at = Time(jiff::Timestamp::from_second(second).unwrap());
+        Status { last_active_time: Some(at), ..Status::default() }
+    }
+
+    /// ACT-06: a poll of an active object alone writes nothing; the first activity, and whatever else changes, takes the
+    /// time along
+    #[test]
+    fn a_newer_time_alone_waits_for_its_turn() {
+        assert!(!is_worth_writing(&active_at(100), &active_at(130)));
+        assert!(is_worth_writing(&Status::default(), &active_at(130)));
+        assert!(is_worth_writing(&active_at(100), &Status { paused_replica_count: Some(1), ..active_at(130) }));
+    }
+}

@@ -61,7 +61,7 @@ async fn a_deleted_secret_comes_back_with_the_authority_that_is_trusted() {
 }
 
 /// A Secret as KEDA's own rotation leaves it, whose certificate ends tomorrow.
-fn expiring() -> Secret {
+pub(crate) fn expiring() -> Secret {
     let now = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(jiff::Timestamp::now().as_second().unsigned_abs());
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name.push(rcgen::DnType::CommonName, "KEDA");
