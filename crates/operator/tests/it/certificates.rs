@@ -174,7 +174,7 @@ fn api_service(namespace: &str) -> APIService {
     .unwrap()
 }
 
-/// Users' need 45: one field, one writer, no write without need.
+/// PAIN-45: users' need 45: one field, one writer, no write without need.
 #[tokio::test]
 async fn only_the_leader_tells_the_api_server_whom_to_trust_and_only_once() {
     let cluster = Cluster::shared().await;

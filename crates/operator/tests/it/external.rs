@@ -78,7 +78,7 @@ async fn a_source_that_is_away_at_first() {
     stage.until_replicas("alone", 1).await;
 }
 
-/// FT-07, POL-07: a trigger that fails, again and again, leaves the connection of a healthy one alone
+/// FT-07, POL-07, PAIN-31: a trigger that fails, again and again, leaves the connection of a healthy one alone
 #[tokio::test]
 async fn a_failing_trigger_leaves_healthy_ones_connected() {
     let stage = Stage::new("alone").await;

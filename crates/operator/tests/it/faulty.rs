@@ -1,6 +1,6 @@
 //! A client that counts what an operator asks of the API server, and has some of it fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use axum::http::Request;
@@ -12,7 +12,7 @@ use tower::util::MapRequestLayer;
 
 /// What was asked, by method and path.
 #[derive(Clone, Default)]
-pub(crate) struct Asked(Arc<Mutex<BTreeMap<String, usize>>>);
+pub(crate) struct Asked(Arc<Mutex<BTreeMap<String, usize>>>, Arc<Mutex<BTreeSet<String>>>);
 
 impl Asked {
     /// Everything but watches and what keeps them going, as one line each.
@@ -20,9 +20,16 @@ impl Asked {
         self.0.lock().unwrap().iter().map(|(line, count)| format!("{line} {count}")).collect()
     }
 
+    /// The paths that are watched.
+    pub(crate) fn watched(&self) -> Vec<String> {
+        self.1.lock().unwrap().iter().cloned().collect()
+    }
+
     fn note(&self, request: &Request<Body>) {
         let query = request.uri().query().unwrap_or_default();
-        if !query.contains("watch=true") {
+        if query.contains("watch=true") {
+            self.1.lock().unwrap().insert(request.uri().path().to_owned());
+        } else {
             let line = format!("{} {}", request.method(), request.uri().path());
             *self.0.lock().unwrap().entry(line).or_default() += 1;
         }

@@ -124,7 +124,7 @@ async fn a_finalizer_never_holds_up_what_is_to_go() {
     until("it is gone", async || stage.object("web").await.is_none()).await;
 }
 
-/// SO-15, LE-03, LE-04: a restart writes nothing and moves nothing
+/// SO-15, LE-03, LE-04, PAIN-35: a restart writes nothing and moves nothing
 #[tokio::test]
 async fn a_restart_changes_nothing() {
     let mut stage = Stage::new("again").await;

@@ -38,7 +38,7 @@ async fn labels_reach_the_hpa_and_only_a_new_spec_polls_anew() {
     stage.until_replicas("web", 1).await;
 }
 
-/// SO-28, POL-13: passes and polls that find nothing new ask nothing of the API server
+/// SO-28, POL-13, PAIN-30: passes and polls that find nothing new ask nothing of the API server
 #[tokio::test]
 async fn a_pass_that_changes_nothing_costs_no_request() {
     let mut stage = Stage::without_operator("quiet").await;
@@ -57,6 +57,10 @@ async fn a_pass_that_changes_nothing_costs_no_request() {
     stage.polls(4).await;
     assert_eq!(asked.lines(), before);
     assert!(before.iter().any(|line| line.starts_with("PATCH")), "it does count: {before:?}");
+    let watched = asked.watched();
+    assert!(watched.iter().any(|path| path.ends_with("/scaledobjects")), "{watched:?}");
+    let of_pods = |path: &&String| path.ends_with("/pods") || path.contains("/pods ");
+    assert_eq!(watched.iter().chain(&before).find(of_pods), None, "the HorizontalPodAutoscaler looks at pods, not we");
     edit(&stage, "web", json!({"metadata": {"finalizers": null}})).await;
 }
 

@@ -22,7 +22,7 @@ fn trigger(server: &MockServer) -> Value {
     json!({"type": "prometheus", "metadata": {"serverAddress": server.uri(), "query": "q", "threshold": "10"}})
 }
 
-/// POL-04, FT-08: a source that does not answer: the HPA is told that nothing was read, others go on, and an object goes in
+/// POL-04, FT-08, PAIN-3: a source that does not answer: the HPA is told that nothing was read, others go on, and an object goes in
 /// the middle of it
 #[tokio::test]
 async fn a_source_that_hangs_is_no_value_and_blocks_nobody() {

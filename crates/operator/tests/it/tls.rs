@@ -20,6 +20,8 @@ fn old_greeting(version: u8) -> Vec<u8> {
     hello.extend([7; 32]);
     // No session; the suites TLS_RSA_WITH_AES_128_CBC_SHA and TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA; no compression.
     hello.extend([0, 0, 4, 0x00, 0x2f, 0xc0, 0x13, 1, 0]);
+    // Its only extension: signatures by RSA with SHA-256.
+    hello.extend([0, 8, 0, 13, 0, 4, 0, 2, 4, 1]);
     let length = u8::try_from(hello.len()).unwrap();
     let mut record = vec![22, 3, version, 0, length + 4, 1, 0, 0, length];
     record.extend(hello);

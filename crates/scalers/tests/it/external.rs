@@ -146,6 +146,7 @@ async fn the_last_specs_are_kept_while_the_server_is_away() {
     assert_eq!(error.kind, ReadErrorKind::Unreachable, "{error}");
 }
 
+/// PAIN-31
 #[tokio::test]
 async fn many_triggers_share_one_connection() {
     let server = Running::start(State::new()).await;

@@ -43,8 +43,9 @@ impl Ground {
         let namespace = cluster.namespace(prefix).await;
         let (metrics, admission) = (free_port(), free_port());
         let switch = fs::read_to_string(root().join("deploy/outside/switch.yaml")).unwrap();
-        let switch =
-            switch.replace("port: 6443", &format!("port: {metrics}")).replace("port: 9443", &format!("port: {admission}"));
+        let switch = switch
+            .replace("port: 6443", &format!("port: {metrics}"))
+            .replace("port: 9443", &format!("port: {admission}"));
         let folder = tempfile::tempdir().unwrap();
         let crds = fs::read_to_string(root().join("deploy/crds.yaml")).unwrap();
         kubectl(cluster, &["apply", "-f", "-"], &crds).done();
