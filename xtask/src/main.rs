@@ -33,6 +33,8 @@ USAGE: cargo xtask CHORE
   deny         cargo-deny's bans, licenses and sources (installs cargo-deny under target/tools when it is missing)
   ci           what the continuous integration runs: fmt, tidy, clippy, test, deny
   bench        every bench, with its peer where there is one
+  bench scale [--objects N] [--sides hpa,direct,keda] [--quick]
+               many ScaledObjects on a real control plane, beside KEDA (first: cargo xtask keda setup)
   help         this text
 
 EXAMPLES
@@ -56,7 +58,7 @@ fn main() -> ExitCode {
         "conformance" => conformance::write(),
         "deny" => deny::deny(),
         "ci" => ci::ci(),
-        "bench" => ci::bench(),
+        "bench" => ci::bench(rest),
         "help" | "--help" | "-h" => {
             run::say(HELP);
             Ok(())

@@ -18,7 +18,6 @@ use crate::certificates::{CertificateError, Certificates};
 use crate::options::AdmissionOptions;
 use crate::serve::{self, Series, ServeError, Serving};
 
-
 /// The paths under which webhooks ask, as KEDA's, and ours for ScalingPolicies.
 pub(crate) const PATHS: [&str; 7] = [
     "/validate-keda-sh-v1alpha1-scaledobject",

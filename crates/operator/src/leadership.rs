@@ -189,12 +189,3 @@ fn taken(outcome: Result<Lease, CallError>) -> Result<bool, CallError> {
         Err(error) => Err(error),
     }
 }
-
-/// A handle for tests and for whoever leads by other means.
-#[cfg(test)]
-pub(crate) fn always() -> Leading {
-    let (sender, receiver) = watch::channel(true);
-    // The value stays readable without its sender.
-    drop(sender);
-    Leading(receiver)
-}

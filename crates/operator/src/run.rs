@@ -27,8 +27,9 @@ use crate::demand::FreshReadings;
 use crate::events::Recorder;
 use crate::leadership::{Leadership, Leading};
 use crate::metrics_api::{self, MetricsApiError};
+use crate::observed::{Registered, ToCalls};
 use crate::options::Options;
-use crate::scale::{Bindings, KubeWorkloads, Pods, Services, StatusStates};
+use crate::scale::{Bindings, KubeWorkloads, Pods, PodsUse, Services, StatusStates};
 use crate::serve::{self, MetricsPage, Readiness, ServeError, Serving};
 use crate::sink::Told;
 use crate::status::StatusWriter;
@@ -111,7 +112,9 @@ pub async fn start(client: Client, options: Options) -> Result<Operator, StartEr
     let guard = stop.clone().drop_guard();
     let readiness = Readiness::new();
     let identity = options.lease.as_ref().map_or_else(|| "single".to_owned(), |lease| lease.identity.clone());
+    let console = Store::new(StoreOptions { version: options.version.clone(), ..StoreOptions::default() });
     let clients = Clients::new().with_egress(egress(&client, &options).await?);
+    let clients = clients.observed_by(Arc::new(ToCalls(Arc::clone(&console))));
     let leadership = Leadership::start(client.clone(), &options.own_namespace, options.lease.clone());
     let leading = leadership.leading.clone();
     let recorder = Recorder::start(client.clone(), CONTROLLER, &identity);
@@ -120,7 +123,6 @@ pub async fn start(client: Client, options: Options) -> Result<Operator, StartEr
     let (inputs_changed, inputs) = mpsc::channel(1024);
     let credentials = Credentials::start(client.clone(), &options, inputs_changed);
     credentials.keep_authentications(recorder.clone(), leading.receiver());
-    let console = Store::new(StoreOptions { version: options.version.clone(), ..StoreOptions::default() });
     let ground = Ground { client, options, readiness, clients, leading, recorder, watches, credentials, console };
     let (parts, tools) = ground.assemble();
     let demand = tools.demand.clone();
@@ -209,7 +211,12 @@ impl Ground {
             recorder: recorder.clone(),
             status: status.clone(),
             handle: handle.clone(),
-            clients: self.clients.clone().with_pods(Arc::new(pods)).with_endpoints(Arc::new(Services(client.clone()))),
+            clients: self
+                .clients
+                .clone()
+                .with_pods(Arc::new(pods))
+                .with_endpoints(Arc::new(Services(client.clone())))
+                .with_usage(Arc::new(PodsUse { client: client.clone(), workloads: port.clone() })),
             bindings,
             port,
             board: board.clone(),
@@ -231,7 +238,9 @@ impl Ground {
     ) -> Result<(Running, Vec<Serving>), StartError> {
         let Ground { client, options, readiness, .. } = self;
         let (mut running, mut servings) = (Running::default(), Vec::new());
-        let mut page = MetricsPage::new(Arc::clone(&self.console));
+        let registered =
+            Registered::new(self.watches.index.clone(), self.credentials.clone(), Arc::clone(&self.console));
+        let mut page = MetricsPage::new(Arc::clone(&self.console)).with(Arc::new(registered));
         let mut note = |place: &mut Option<SocketAddr>, serving: Serving| {
             *place = Some(serving.address);
             servings.push(serving);

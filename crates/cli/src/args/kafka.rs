@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 /// Address and credentials. Passwords come from files or the environment, never from the command line, where every
-/// user of the machine can read them.
+/// user of the machine can read them. Certificates may come from the environment too, as a pod gets them from a Secret.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Kafka")]
 pub(crate) struct KafkaArgs {
@@ -30,13 +30,13 @@ pub(crate) struct KafkaArgs {
     /// Use TLS (implied by the options below)
     #[arg(long)]
     pub(crate) tls: bool,
-    /// File with the certificate authorities to trust, PEM [default: the public ones]
+    /// File with the certificate authorities to trust, PEM; or their text in TIDEGATE_KAFKA_CA [default: the public ones]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// File with the client's certificate, PEM
+    /// File with the client's certificate, PEM; or its text in TIDEGATE_KAFKA_CERT
     #[arg(long, value_name = "FILE", requires = "key_file")]
     pub(crate) cert_file: Option<PathBuf>,
-    /// File with the client's key, PEM; its password, if any, in TIDEGATE_KAFKA_KEY_PASSWORD
+    /// File with the client's key, PEM; or its text in TIDEGATE_KAFKA_KEY; its password in TIDEGATE_KAFKA_KEY_PASSWORD
     #[arg(long, value_name = "FILE", requires = "cert_file")]
     pub(crate) key_file: Option<PathBuf>,
     /// Do not verify the brokers' certificates

@@ -13,6 +13,11 @@ pub(crate) const PASSWORD: &str = "TIDEGATE_KAFKA_PASSWORD";
 /// The environment variable with the password of the key file.
 pub(crate) const KEY_PASSWORD: &str = "TIDEGATE_KAFKA_KEY_PASSWORD";
 
+/// Environment variables with the PEM texts themselves, as a pod gets them from a Secret, where no file is named.
+const CA: &str = "TIDEGATE_KAFKA_CA";
+const CERTIFICATE: &str = "TIDEGATE_KAFKA_CERT";
+const KEY: &str = "TIDEGATE_KAFKA_KEY";
+
 /// Settings for producing and consuming.
 pub(crate) fn lab_settings(args: &KafkaArgs) -> Result<KafkaSettings, Failed> {
     let user = || -> Result<(String, Sensitive), Failed> { Ok((username(args)?, Sensitive::new(password(args)?))) };
@@ -39,17 +44,45 @@ fn tls(args: &KafkaArgs) -> Result<Option<Tls>, Failed> {
         return Ok(None);
     }
     Ok(Some(Tls {
-        ca: args.ca_file.as_deref().map(text).transpose()?,
-        certificate: args.cert_file.as_deref().map(text).transpose()?,
-        key: args.key_file.as_deref().map(text).transpose()?.map(Sensitive::new),
+        ca: authority(args)?,
+        certificate: certificate(args)?,
+        key: key(args)?.map(Sensitive::new),
         key_password: std::env::var(KEY_PASSWORD).ok().map(Sensitive::new),
         skip_verify: args.unsafe_ssl,
     }))
 }
 
-/// Whether any option asks for TLS.
+/// Whether any option or variable asks for TLS.
 pub(crate) fn wants_tls(args: &KafkaArgs) -> bool {
-    args.tls || args.unsafe_ssl || args.ca_file.is_some() || args.cert_file.is_some()
+    let files = args.ca_file.is_some() || args.cert_file.is_some();
+    args.tls || args.unsafe_ssl || files || variable(CA).is_some() || variable(CERTIFICATE).is_some()
+}
+
+/// The authorities to trust, PEM.
+pub(crate) fn authority(args: &KafkaArgs) -> Result<Option<String>, Failed> {
+    pem(args.ca_file.as_deref(), CA)
+}
+
+/// The client's certificate, PEM.
+pub(crate) fn certificate(args: &KafkaArgs) -> Result<Option<String>, Failed> {
+    pem(args.cert_file.as_deref(), CERTIFICATE)
+}
+
+/// The client's key, PEM.
+pub(crate) fn key(args: &KafkaArgs) -> Result<Option<String>, Failed> {
+    pem(args.key_file.as_deref(), KEY)
+}
+
+fn pem(file: Option<&Path>, name: &str) -> Result<Option<String>, Failed> {
+    match file {
+        Some(file) => text(file).map(Some),
+        None => Ok(variable(name)),
+    }
+}
+
+/// An environment variable that says something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 /// The user name, which the mechanism needs.

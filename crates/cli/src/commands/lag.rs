@@ -8,7 +8,7 @@ use tidegate_engine::ReadError;
 use tidegate_scalers::Secret;
 use tidegate_scalers::kafka::{ConnectionSettings, GroupLag, LagQuery, LagReader, LagReport};
 
-use super::kafka::{KEY_PASSWORD, password, text, wants_tls};
+use super::kafka::{KEY_PASSWORD, authority, certificate, key, password, wants_tls};
 use crate::args::{KafkaArgs, LagArgs, OutputFormat, Sasl};
 use crate::exit::{Done, Failed};
 use crate::live;
@@ -69,9 +69,9 @@ fn settings(args: &KafkaArgs) -> Result<ConnectionSettings, Failed> {
         ("username", args.username.clone()),
         ("oauthTokenEndpointUri", args.oauth_token_endpoint.clone()),
         ("scopes", args.oauth_scopes.clone()),
-        ("ca", args.ca_file.as_deref().map(text).transpose()?),
-        ("cert", args.cert_file.as_deref().map(text).transpose()?),
-        ("key", args.key_file.as_deref().map(text).transpose()?),
+        ("ca", authority(args)?),
+        ("cert", certificate(args)?),
+        ("key", key(args)?),
         ("keyPassword", std::env::var(KEY_PASSWORD).ok()),
     ];
     given.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));

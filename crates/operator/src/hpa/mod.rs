@@ -4,5 +4,5 @@ mod apply;
 mod build;
 mod compare;
 
-pub(crate) use apply::{Done, HpaError, Hpas};
+pub(crate) use apply::{HpaError, Hpas};
 pub(crate) use build::{COMPOSITE, NAME_LABEL, Wanted, build};

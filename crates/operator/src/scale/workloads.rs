@@ -62,6 +62,21 @@ impl KubeWorkloads {
         Ok(Arc::new(brief))
     }
 
+    /// Selects the pods of what a ScaledObject scales.
+    pub(crate) async fn selector(&self, id: &TargetId) -> Result<Arc<str>, ReadError> {
+        let binding = self.binding(id)?;
+        let known = self.index.workload(id.namespace(), &binding.key).and_then(|brief| brief.selector.clone());
+        let selector = match known {
+            Some(selector) => Some(selector),
+            None => self.look(id, &binding).await?.selector.clone(),
+        };
+        selector.ok_or_else(|| {
+            let (kind, name) = (&binding.key.kind, &binding.key.name);
+            let message = format!("the scale of {kind} {}/{name} does not say which pods are its", id.namespace());
+            ReadError::new(ReadErrorKind::Invalid, message)
+        })
+    }
+
     /// Says what was done and why.
     fn tell(&self, id: &TargetId, binding: &Binding, replicas: u32, record: &Record, error: Option<&ReadError>) {
         let Some(object) = self.index.scaled_object(id) else { return };

@@ -24,16 +24,6 @@ impl Bucket {
         self.at = now;
     }
 
-    /// Takes a token if there is one.
-    pub(super) fn try_take(&mut self, now: Instant) -> bool {
-        self.refill(now);
-        let there = self.tokens >= 1.0;
-        if there {
-            self.tokens -= 1.0;
-        }
-        there
-    }
-
     /// Takes a token, which may be one of the future; says how long to wait for it.
     pub(super) fn take(&mut self, now: Instant) -> Duration {
         self.refill(now);
@@ -55,8 +45,8 @@ mod tests {
         assert_eq!(bucket.take(start), Duration::from_millis(100));
         assert_eq!(bucket.take(start), Duration::from_millis(200));
         let later = start + Duration::from_secs(10);
-        assert!(bucket.try_take(later));
-        assert!(bucket.try_take(later));
-        assert!(!bucket.try_take(later), "no more than the burst is saved up");
+        assert_eq!(bucket.take(later), Duration::ZERO);
+        assert_eq!(bucket.take(later), Duration::ZERO);
+        assert_ne!(bucket.take(later), Duration::ZERO, "no more than the burst is saved up");
     }
 }

@@ -132,24 +132,18 @@ impl StatusWriter {
     /// What the newest decision found. Called from the live loop, so it does as little as it can.
     pub(crate) fn found(&self, id: &TargetId, findings: Findings) {
         let mut slots = self.slots();
-        let Some(slot) = slots.get_mut(id) else { return };
+        // The first decision may come before the controller has said what it knows.
+        let slot = slots.entry(id.clone()).or_default();
         if slot.parts.findings.as_deref() != Some(&findings) {
             slot.parts.findings = Some(Arc::new(findings));
             self.mark(id, slot);
         }
     }
 
-    /// The decisions so far were made by another manifest.
-    pub(crate) fn forget_findings(&self, id: &TargetId) {
-        if let Some(slot) = self.slots().get_mut(id) {
-            slot.parts.findings = None;
-        }
-    }
-
     /// What the HorizontalPodAutoscaler says of itself.
     pub(crate) fn hpa(&self, id: &TargetId, scaling: Option<HpaScaling>) {
         let mut slots = self.slots();
-        let Some(slot) = slots.get_mut(id) else { return };
+        let slot = slots.entry(id.clone()).or_default();
         if slot.parts.hpa != scaling {
             slot.parts.hpa = scaling;
             self.mark(id, slot);
@@ -158,9 +152,9 @@ impl StatusWriter {
 
     /// When a trigger was last active.
     pub(crate) fn last_active(&self, id: &TargetId, at: Timestamp) {
-        if let Some(slot) = self.slots().get_mut(id) {
-            slot.parts.last_active = slot.parts.last_active.max(Some(at));
-        }
+        let mut slots = self.slots();
+        let slot = slots.entry(id.clone()).or_default();
+        slot.parts.last_active = slot.parts.last_active.max(Some(at));
     }
 
     /// An object is gone.
@@ -282,4 +276,24 @@ fn is_worth_writing(now: &Status, then: &Status) -> bool {
     let mut without = then.clone();
     without.last_active_time.clone_from(&now.last_active_time);
     *now != without
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    fn active_at(second: i64) -> Status {
+        let at = Time(jiff::Timestamp::from_second(second).unwrap());
+        Status { last_active_time: Some(at), ..Status::default() }
+    }
+
+    /// ACT-06: a poll of an active object alone writes nothing; the first activity, and whatever else changes, takes the
+    /// time along
+    #[test]
+    fn a_newer_time_alone_waits_for_its_turn() {
+        assert!(!is_worth_writing(&active_at(100), &active_at(130)));
+        assert!(is_worth_writing(&Status::default(), &active_at(130)));
+        assert!(is_worth_writing(&active_at(100), &Status { paused_replica_count: Some(1), ..active_at(130) }));
+    }
 }

@@ -22,9 +22,9 @@ pub(crate) use brief::{HPA_OWNERSHIP, MANAGED_BY, Named};
 pub use brief::{HpaBrief, HpaOwner, HpaScaling, KnownObject, WorkloadBrief};
 pub(crate) use feed::{Step, follow};
 pub use index::Index;
-pub(crate) use index::{id_of, is_newer};
-pub(crate) use objects::{scaled_object_resource, scaling_policy_resource};
-pub(crate) use workloads::{Workloads, brief_of, slim};
+pub(crate) use index::id_of;
+pub(crate) use objects::scaled_object_resource;
+pub(crate) use workloads::{Workloads, brief_of};
 
 /// Something that a watch saw.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -54,7 +54,7 @@ async fn a_pause_freezes_and_its_end_brings_everything_back() {
     stage.until_no_hpa("keda-hpa-web").await;
     stage.until_event("ScaledObjectPaused").await;
     stage.source.says(0);
-    stage.polls("web", 4).await;
+    stage.polls(4).await;
     assert_eq!(stage.replicas("web").await, 1);
     stage.annotate("web", json!({"autoscaling.keda.sh/paused-replicas": "5"})).await;
     stage.until_replicas("web", 5).await;
@@ -95,7 +95,7 @@ async fn scale_in_alone_can_be_paused() {
     let hpa = stage.until_hpa("keda-hpa-web").await;
     let down = hpa.spec.behavior.unwrap().scale_down.unwrap();
     assert_eq!(down.select_policy.as_deref(), Some("Disabled"));
-    stage.polls("web", 4).await;
+    stage.polls(4).await;
     assert_eq!(stage.replicas("web").await, 2);
     stage.annotate("web", json!({"autoscaling.keda.sh/paused-scale-in": null})).await;
     stage.until_replicas("web", 0).await;
@@ -110,7 +110,7 @@ async fn a_failing_source_moves_nothing_and_is_told() {
     stage.scaled_object("web", json!({"cooldownPeriod": 0})).await;
     stage.until_condition("web", "Ready", "False/TriggerError").await;
     stage.until_event("KEDAScalerFailed").await;
-    stage.polls("web", 4).await;
+    stage.polls(4).await;
     assert_eq!(stage.replicas("web").await, 1);
     stage.source.says(0);
     stage.until_replicas("web", 0).await;
@@ -166,7 +166,7 @@ async fn shadow_writes_nothing() {
     stage.source.says(45);
     let before = stage.scaled_object("web", json!({})).await;
     stage.start().await;
-    stage.polls("web", 4).await;
+    stage.polls(4).await;
     let id = tidegate_engine::TargetId::new(&stage.namespace, "web");
     assert!(stage.operator().board().all(&id).is_some(), "it is decided all the same");
     assert_eq!(stage.replicas("web").await, 0);
@@ -188,4 +188,29 @@ async fn a_target_that_goes_and_comes_back() {
     stage.deployment("web", 0).await;
     stage.until_replicas("web", 1).await;
     stage.until_condition("web", "Ready", "True/ScaledObjectReady").await;
+}
+
+/// HPA-14, ACT-22, ST-09: cpu is the HPA's to measure, and ours in mode direct
+#[tokio::test]
+async fn cpu_in_both_modes() {
+    let stage = Stage::new("cpu").await;
+    let container = json!({"name": "main", "image": "none", "resources": {"requests": {"cpu": "100m"}}});
+    stage.deployment_of("web", 1, container, json!({"node.tidegate.dev/cpu": "300m"})).await;
+    let trigger = json!({"type": "cpu", "metricType": "Utilization", "metadata": {"value": "100"}});
+    // The HPA is not to move it before we do.
+    let annotations = json!({"autoscaling.keda.sh/paused-scale-out": "true"});
+    let spec = json!({"minReplicaCount": 1, "maxReplicaCount": 4, "triggers": [trigger]});
+    stage.annotated("web", annotations, spec).await;
+    stage.until_condition("web", "Ready", "True/ScaledObjectReady").await;
+    stage.until_condition("web", "Active", "True/ScalerActive").await;
+    let hpa = stage.until_hpa("keda-hpa-web").await;
+    let metric = hpa.spec.metrics.unwrap()[0].resource.clone().unwrap();
+    assert_eq!((metric.name.as_str(), metric.target.average_utilization), ("cpu", Some(100)));
+    let status = stage.status("web").await;
+    assert_eq!((status.resource_metric_names, status.external_metric_names), (Some(vec!["cpu".to_owned()]), None));
+    assert_eq!(stage.replicas("web").await, 1);
+    stage.policy("web", "direct").await;
+    stage.until_no_hpa("keda-hpa-web").await;
+    stage.annotate("web", json!({"autoscaling.keda.sh/paused-scale-out": null})).await;
+    stage.until_replicas("web", 4).await;
 }

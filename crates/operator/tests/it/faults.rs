@@ -15,7 +15,7 @@ async fn an_api_server_that_restarts_is_waited_for() {
     stage.until_hpa("keda-hpa-web").await;
     stage.cluster.api_server().kill().await;
     stage.source.says(5);
-    stage.polls("web", 3).await;
+    stage.polls(3).await;
     stage.cluster.api_server().start().await.unwrap();
     // The clients of the test begin anew too.
     stage.client = stage.cluster.client();

@@ -80,7 +80,7 @@ async fn what_only_looks_different_is_left_alone() {
     let patch = json!({"metadata": {"labels": {"app.kubernetes.io/version": "2.21.0"}}});
     let before = api.patch("keda-hpa-web", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     stage.start().await;
-    stage.polls("web", 2).await;
+    stage.polls(2).await;
     let after = stage.hpa("keda-hpa-web").await.unwrap();
     assert_eq!(after.metadata.resource_version, before.metadata.resource_version);
     assert_eq!(after.spec.behavior.unwrap().scale_down.unwrap().stabilization_window_seconds, Some(5));

@@ -45,7 +45,7 @@ async fn one_of_two_acts_and_the_other_takes_over() {
     let holder = stage.api::<Lease>().get("operator.keda.sh").await.unwrap().spec.unwrap().holder_identity;
     assert_eq!(holder.as_deref(), Some("second"));
     stage.source.says(0);
-    stage.polls("web", 6).await;
+    stage.polls(6).await;
     assert_eq!(stage.replicas("web").await, 1, "the cooldown goes on");
     assert_eq!(stage.hpa("keda-hpa-web").await.unwrap().metadata.uid, hpa.metadata.uid);
     second.stop().await;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::stage::{Stage, until};
 
-/// SO-01, SO-02, SO-10, ST-01, ST-09, ST-12, ST-13, ST-14, EV-01, EV-07
+/// SO-01, SO-02, SO-10, ST-01, ST-09, ST-12, ST-13, ST-14, EV-01, EV-07, POL-11
 #[tokio::test]
 async fn a_new_object_is_served_and_says_so() {
     let stage = Stage::new("new").await;
@@ -29,7 +29,7 @@ async fn a_new_object_is_served_and_says_so() {
     stage.until_event("KEDAScalersStarted").await;
 }
 
-/// SO-04, SO-05, SO-06, SO-20, EV-02
+/// SO-04, SO-05, SO-06, SO-20, EV-02, EV-03
 #[tokio::test]
 async fn a_target_that_cannot_be_scaled_is_told_and_taken_up_when_it_can() {
     let stage = Stage::new("target").await;
@@ -140,7 +140,7 @@ async fn a_restart_changes_nothing() {
     stage.stop().await;
     let (object, hpa) = (stage.object("web").await.unwrap(), stage.hpa("keda-hpa-web").await.unwrap());
     stage.start().await;
-    stage.polls("web", 4).await;
+    stage.polls(4).await;
     assert_eq!(stage.replicas("web").await, 1);
     assert_eq!(stage.hpa("keda-hpa-web").await.unwrap().metadata.resource_version, hpa.metadata.resource_version);
     assert_eq!(stage.object("web").await.unwrap().metadata.resource_version, object.metadata.resource_version);

@@ -37,7 +37,6 @@ pub(crate) async fn wait_for<T, E: Display>(what: &str, mut look: impl AsyncFnMu
 pub(crate) struct Served {
     pub(crate) board: Board,
     pub(crate) certificates: Certificates,
-    pub(crate) readiness: Readiness,
     pub(crate) service: ApiServiceName,
     pub(crate) options: Options,
     pub(crate) stop: CancellationToken,
@@ -67,7 +66,7 @@ impl Served {
     pub(crate) async fn start(cluster: &Cluster) -> Served {
         let namespace = cluster.namespace("metrics").await;
         let (options, stop) = (options(&namespace), CancellationToken::new());
-        let (client, readiness, board) = (cluster.client(), Readiness::new(), Board::new());
+        let (client, board) = (cluster.client(), Readiness::new(), Board::new());
         let certificates = Certificates::start(&client, &options, &readiness, &stop).await.unwrap();
         let api = options.external_metrics.clone().unwrap();
         let served = serve_metrics_api(&client, &api, &certificates, &board, Arc::new(NoDemand), &readiness, &stop);
@@ -78,7 +77,7 @@ impl Served {
         })
         .await;
         let service = ApiServiceName { namespace, name: "metrics".to_owned(), port };
-        Served { board, certificates, readiness, service, options, stop: stop.clone(), _end: stop.drop_guard() }
+        Served { board, certificates, service, options, stop: stop.clone(), _end: stop.drop_guard() }
     }
 
     /// Puts it behind the API server.

@@ -86,6 +86,17 @@ impl Source {
         self.says(BROKEN);
     }
 
+    /// How often it was asked.
+    pub(crate) async fn asked(&self) -> usize {
+        self.server.received_requests().await.unwrap_or_default().len()
+    }
+
+    /// Waits until it has been asked so many times more.
+    pub(crate) async fn is_asked(&self, more: usize) {
+        let first = self.asked().await;
+        until("the source was asked again", async || self.asked().await >= first + more).await;
+    }
+
     /// A trigger that reads it.
     pub(crate) fn trigger(&self, threshold: u32) -> Value {
         json!({"type": "prometheus", "metadata": {
@@ -149,6 +160,16 @@ impl Stage {
         self.operator = Some(operator);
     }
 
+    /// With other options, a client of its own, or both.
+    pub(crate) async fn start_with(&mut self, client: Client, options: Options) {
+        self.operator = Some(tidegate_operator::start(client, options).await.unwrap());
+    }
+
+    /// As if the process died: nothing is finished, nothing given back.
+    pub(crate) fn kill(&mut self) {
+        drop(self.operator.take());
+    }
+
     pub(crate) async fn stop(&mut self) {
         if let Some(operator) = self.operator.take() {
             operator.stop().await;
@@ -169,9 +190,15 @@ impl Stage {
 
     /// A Deployment whose pods pretend to run.
     pub(crate) async fn deployment(&self, name: &str, replicas: u32) {
+        self.deployment_of(name, replicas, json!({"name": "main", "image": "none"}), json!({})).await;
+    }
+
+    /// The same with a container and annotations of its pods.
+    pub(crate) async fn deployment_of(&self, name: &str, replicas: u32, container: Value, annotations: Value) {
         let labels = json!({"app": name});
-        let pretend = json!({"node.tidegate.dev/pretend": "true"});
-        let spec = json!({"containers": [{"name": "main", "image": "none"}], "terminationGracePeriodSeconds": 1});
+        let mut pretend = json!({"node.tidegate.dev/pretend": "true"});
+        pretend.as_object_mut().unwrap().extend(annotations.as_object().unwrap().clone());
+        let spec = json!({"containers": [container], "terminationGracePeriodSeconds": 1});
         let deployment = json!({
             "metadata": {"name": name},
             "spec": {
@@ -186,11 +213,6 @@ impl Stage {
 
     pub(crate) async fn replicas(&self, name: &str) -> i32 {
         self.api::<Deployment>().get(name).await.unwrap().spec.unwrap().replicas.unwrap()
-    }
-
-    pub(crate) async fn scale(&self, name: &str, replicas: u32) {
-        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-        self.api::<Deployment>().patch_scale(name, &PatchParams::default(), &patch).await.unwrap();
     }
 
     /// A ScaledObject for the Deployment of the same name, with `spec` over the defaults: one trigger on the source, target
@@ -310,14 +332,37 @@ impl Stage {
         }
     }
 
-    /// Lets a few polls pass, each counted by what the operator decided; then whatever was going to happen has.
-    pub(crate) async fn polls(&self, name: &str, count: usize) {
-        let seen = || async {
-            let received = self.source.server.received_requests().await.unwrap_or_default();
-            received.len()
-        };
-        let _ = name;
-        let first = seen().await;
-        until("the source was asked again", async || seen().await >= first + count).await;
+    /// Lets a few polls pass; then whatever was going to happen has.
+    pub(crate) async fn polls(&self, count: usize) {
+        self.source.is_asked(count).await;
+    }
+
+    /// How many events have this reason.
+    pub(crate) async fn events(&self, reason: &str) -> usize {
+        let events = self.api::<Event>().list(&ListParams::default()).await.unwrap().items;
+        events.iter().filter(|event| event.reason.as_deref() == Some(reason)).count()
+    }
+
+    /// What is known of a metric: its value, or why there is none.
+    pub(crate) fn metric(&self, name: &str, metric: &str) -> Option<Result<f64, String>> {
+        let id = tidegate_engine::TargetId::new(&self.namespace, name);
+        match self.operator().board().get(&id, metric) {
+            tidegate_operator::Lookup::Known(found) => Some(found.value.map_err(|error| error.to_string())),
+            _ => None,
+        }
+    }
+
+    /// The names of the metrics of a HorizontalPodAutoscaler, `Resource` ones by their resource, each with its target.
+    pub(crate) async fn hpa_metrics(&self, name: &str) -> Vec<String> {
+        let Some(hpa) = self.hpa(name).await else { return Vec::new() };
+        let metrics = hpa.spec.metrics.unwrap_or_default().into_iter();
+        let named = metrics.map(|metric| match (metric.external, metric.resource) {
+            (Some(one), _) => {
+                format!("{} {}", one.metric.name, one.target.average_value.or(one.target.value).unwrap().0)
+            }
+            (None, Some(one)) => one.name,
+            (None, None) => metric.type_,
+        });
+        named.collect()
     }
 }

@@ -1,3 +1,5 @@
+//! What each variable means, and what is refused.
+
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What each flag sets, and that every flag of KEDA is taken.
+
 use clap::Parser;
 use tidegate_operator::{CertificateOptions, Options};
 

@@ -1,3 +1,5 @@
+//! What is found by target, by HorizontalPodAutoscaler and by name.
+
 use std::collections::BTreeMap;
 
 use tidegate_crds::{Advanced, HpaConfig, ScaleTargetRef};
