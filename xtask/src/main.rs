@@ -26,6 +26,7 @@ USAGE: cargo xtask CHORE
   keda up      KEDA in that cluster, for comparison (builds it when it is missing: ten minutes)
   keda down    end KEDA and leave the cluster
   keda setup   only build KEDA
+  keda test    the tests that compare with the real KEDA or change places with it (builds it when it is missing)
   test [ARGS]  setup, then every test of the workspace (ARGS go to cargo test)
   tidy         the repository's own rules: edges between crates, lengths, heads of files, links
   conformance  docs/conformance.md and docs/users-pains.md, of the rows that tests name

@@ -78,7 +78,8 @@ pub struct Running {
     pub console: Option<SocketAddr>,
 }
 
-/// A running operator. Dropping it without [`Operator::stop`] ends it with what is under way left undone.
+/// A running operator. [`Operator::stop`] ends it; so does the end of the runtime that it was started on, with what is under
+/// way left undone.
 pub struct Operator {
     running: Running,
     leading: Leading,

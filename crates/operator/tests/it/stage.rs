@@ -132,7 +132,7 @@ impl Stage {
 
     /// On a cluster of the test's own, which it may break.
     pub(crate) async fn on_its_own_cluster(prefix: &str) -> Stage {
-        let cluster = Cluster::start(tidegate_cluster::ClusterOptions::default()).await.unwrap();
+        let cluster = Cluster::start(tidegate_cluster::ClusterOptions::quick()).await.unwrap();
         // It ends with the process; tests are few.
         let cluster: &'static Cluster = Box::leak(Box::new(cluster));
         define(cluster.client()).await;
