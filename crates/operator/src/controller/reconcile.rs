@@ -122,6 +122,7 @@ impl Shared {
         if let Ok(target) = &found {
             look.target = Some(target.gvkr());
             look.original = i32::try_from(target.brief.replicas).ok();
+            self.tools.status.counted(look.id, look.original);
         }
         let outcome = match found {
             Ok(target) => self.serve_whole(object, &target, look).await.map_err(|fault| (fault, Some(target))),

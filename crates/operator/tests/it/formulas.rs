@@ -87,6 +87,8 @@ async fn a_paused_object_is_checked_and_let_go() {
     let restore = json!({"advanced": {"restoreToOriginalReplicaCount": true}, "cooldownPeriod": 0});
     stage.scaled_object("web", restore).await;
     stage.until_replicas("web", 0).await;
+    until("the first count is kept", async || stage.status("web").await.original_replica_count.is_some()).await;
+    assert_eq!(stage.status("web").await.original_replica_count, Some(2));
     stage.annotate("web", json!({"autoscaling.keda.sh/paused-replicas": "1"})).await;
     stage.until_replicas("web", 1).await;
     let good = stage.object("web").await.unwrap().spec.triggers.len();
