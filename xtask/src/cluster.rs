@@ -25,7 +25,7 @@ pub(crate) fn cluster(args: &[String]) -> Result<(), String> {
     }
 }
 
-/// `keda setup`, `keda up` and `keda down`.
+/// `keda setup`, `keda up`, `keda down` and `keda test`.
 pub(crate) fn keda(args: &[String]) -> Result<(), String> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["setup"] => go::keda(),
@@ -48,7 +48,11 @@ pub(crate) fn keda(args: &[String]) -> Result<(), String> {
             say("KEDA is down; its objects are still there");
             Ok(())
         }
-        _ => Err("expected `keda setup`, `keda up` or `keda down`".to_owned()),
+        ["test"] => {
+            go::keda()?;
+            run(&root(), "cargo", &["test", "--workspace", "--test", "it", "--", "--ignored", "keda"])
+        }
+        _ => Err("expected `keda setup`, `keda up`, `keda down` or `keda test`".to_owned()),
     }
 }
 

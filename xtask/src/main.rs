@@ -26,12 +26,15 @@ USAGE: cargo xtask CHORE
   keda up      KEDA in that cluster, for comparison (builds it when it is missing: ten minutes)
   keda down    end KEDA and leave the cluster
   keda setup   only build KEDA
+  keda test    the tests that compare with the real KEDA or change places with it (builds it when it is missing)
   test [ARGS]  setup, then every test of the workspace (ARGS go to cargo test)
   tidy         the repository's own rules: edges between crates, lengths, heads of files, links
   conformance  docs/conformance.md and docs/users-pains.md, of the rows that tests name
   deny         cargo-deny's bans, licenses and sources (installs cargo-deny under target/tools when it is missing)
   ci           what the continuous integration runs: fmt, tidy, clippy, test, deny
   bench        every bench, with its peer where there is one
+  bench scale [--objects N] [--sides hpa,direct,keda] [--quick]
+               many ScaledObjects on a real control plane, beside KEDA (first: cargo xtask keda setup)
   help         this text
 
 EXAMPLES
@@ -55,7 +58,7 @@ fn main() -> ExitCode {
         "conformance" => conformance::write(),
         "deny" => deny::deny(),
         "ci" => ci::ci(),
-        "bench" => ci::bench(),
+        "bench" => ci::bench(rest),
         "help" | "--help" | "-h" => {
             run::say(HELP);
             Ok(())

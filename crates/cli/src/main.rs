@@ -12,6 +12,10 @@ mod progress;
 
 use std::process::ExitCode;
 
+/// Gives memory back soon after a peak, and can tell who holds it (`/debug/pprof/heap`).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
     // A pod's guard comes before everything else: there are hundreds of them, and each should be small and quick.

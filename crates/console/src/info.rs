@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::{MetricTarget, Mode, Policy, Timestamp};
+use tidegate_engine::{MetricTarget, Mode, Pause, Policy, Timestamp};
 
 /// One target as its manifest describes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct TargetInfo {
     pub mode: Mode,
     /// Whether the pause annotations forbid every change.
     pub paused: bool,
+    /// Whether any pause annotation is in force, also one for a single direction.
+    pub held: bool,
     /// In the manifest's order; a trigger's index is its place here.
     pub triggers: Vec<TriggerInfo>,
     /// `scalingModifiers.formula`, where there is one.
@@ -41,6 +43,7 @@ impl TargetInfo {
             idle: policy.idle_replicas,
             mode: policy.mode,
             paused: policy.pause.all || policy.pause.at.is_some(),
+            held: policy.pause != Pause::default(),
             formula: policy.formula.as_ref().map(|formula| formula.formula.text().clone()),
             triggers: policy
                 .triggers

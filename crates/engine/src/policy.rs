@@ -94,6 +94,12 @@ impl Policy {
         self.mode != Mode::Hpa || !trigger.target.is_resource()
     }
 
+    /// Whether only who moves the replicas is another. Everything in a policy shows in its `Debug` form.
+    pub(crate) fn differs_only_in_mode(&self, other: &Policy) -> bool {
+        let in_one_mode = |policy: &Policy| format!("{:?}", Policy { mode: Mode::Hpa, ..policy.clone() });
+        self.mode != other.mode && in_one_mode(self) == in_one_mode(other)
+    }
+
     /// Whether nothing but cpu and memory is measured. Such a workload is always active.
     pub(crate) fn only_resources(&self) -> bool {
         !self.triggers.is_empty() && self.triggers.iter().all(|trigger| trigger.target.is_resource())

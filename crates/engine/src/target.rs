@@ -135,20 +135,21 @@ impl Target {
         self.plans = policy.triggers.iter().map(|trigger| Plan::new(&policy, trigger, now)).collect();
     }
 
-    /// Takes a changed manifest. What was read before belongs to the old one; failures are remembered by metric.
+    /// Takes a changed manifest. What was read before belongs to the old one, unless only who moves the replicas has
+    /// changed, as when a replica that stood by takes over; failures are remembered by metric.
     pub(crate) fn change_policy(&mut self, policy: Arc<Policy>, context: &mut Context<'_>) {
-        let before: Vec<(Arc<str>, u32)> = {
-            let triggers = self.policy.triggers.iter().zip(&self.knowledge);
-            triggers.map(|(trigger, known)| (trigger.metric.clone(), known.failures)).collect()
+        let before = std::mem::replace(&mut self.policy, policy.clone());
+        let knew = std::mem::take(&mut self.knowledge);
+        let failed = |metric: &str| {
+            let mut known = before.triggers.iter().zip(&knew);
+            known.find(|(trigger, _)| *trigger.metric == *metric).map_or(0, |(_, known)| known.failures)
         };
-        let failures: Vec<u32> = policy
-            .triggers
-            .iter()
-            .map(|trigger| before.iter().find(|(metric, _)| *metric == trigger.metric).map_or(0, |(_, n)| *n))
-            .collect();
-        self.policy = policy;
+        let failures: Vec<u32> = policy.triggers.iter().map(|trigger| failed(&trigger.metric)).collect();
         self.leaving = false;
         self.set_triggers(&failures, context.now);
+        if policy.differs_only_in_mode(&before) {
+            self.knowledge = knew;
+        }
         self.decide(Cause::PolicyChanged, context);
     }
 

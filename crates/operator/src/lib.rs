@@ -17,6 +17,7 @@ mod hpa;
 mod jitter;
 mod leadership;
 mod metrics_api;
+mod observed;
 mod options;
 mod run;
 mod scale;

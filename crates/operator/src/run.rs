@@ -27,6 +27,7 @@ use crate::demand::FreshReadings;
 use crate::events::Recorder;
 use crate::leadership::{Leadership, Leading};
 use crate::metrics_api::{self, MetricsApiError};
+use crate::observed::{Registered, ToCalls};
 use crate::options::Options;
 use crate::scale::{Bindings, KubeWorkloads, Pods, PodsUse, Services, StatusStates};
 use crate::serve::{self, MetricsPage, Readiness, ServeError, Serving};
@@ -77,7 +78,8 @@ pub struct Running {
     pub console: Option<SocketAddr>,
 }
 
-/// A running operator. Dropping it without [`Operator::stop`] ends it with what is under way left undone.
+/// A running operator. [`Operator::stop`] ends it; so does the end of the runtime that it was started on, with what is under
+/// way left undone.
 pub struct Operator {
     running: Running,
     leading: Leading,
@@ -110,7 +112,9 @@ pub async fn start(client: Client, options: Options) -> Result<Operator, StartEr
     let guard = stop.clone().drop_guard();
     let readiness = Readiness::new();
     let identity = options.lease.as_ref().map_or_else(|| "single".to_owned(), |lease| lease.identity.clone());
+    let console = Store::new(StoreOptions { version: options.version.clone(), ..StoreOptions::default() });
     let clients = Clients::new().with_egress(egress(&client, &options).await?);
+    let clients = clients.observed_by(Arc::new(ToCalls(Arc::clone(&console))));
     let leadership = Leadership::start(client.clone(), &options.own_namespace, options.lease.clone());
     let leading = leadership.leading.clone();
     let recorder = Recorder::start(client.clone(), CONTROLLER, &identity);
@@ -119,7 +123,6 @@ pub async fn start(client: Client, options: Options) -> Result<Operator, StartEr
     let (inputs_changed, inputs) = mpsc::channel(1024);
     let credentials = Credentials::start(client.clone(), &options, inputs_changed);
     credentials.keep_authentications(recorder.clone(), leading.receiver());
-    let console = Store::new(StoreOptions { version: options.version.clone(), ..StoreOptions::default() });
     let ground = Ground { client, options, readiness, clients, leading, recorder, watches, credentials, console };
     let (parts, tools) = ground.assemble();
     let demand = tools.demand.clone();
@@ -235,7 +238,9 @@ impl Ground {
     ) -> Result<(Running, Vec<Serving>), StartError> {
         let Ground { client, options, readiness, .. } = self;
         let (mut running, mut servings) = (Running::default(), Vec::new());
-        let mut page = MetricsPage::new(Arc::clone(&self.console));
+        let registered =
+            Registered::new(self.watches.index.clone(), self.credentials.clone(), Arc::clone(&self.console));
+        let mut page = MetricsPage::new(Arc::clone(&self.console)).with(Arc::new(registered));
         let mut note = |place: &mut Option<SocketAddr>, serving: Serving| {
             *place = Some(serving.address);
             servings.push(serving);

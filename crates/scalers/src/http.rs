@@ -138,6 +138,8 @@ fn build(tls: &TlsSettings, egress: &Arc<EgressPolicy>) -> Result<reqwest::Clien
         ReadError::new(ReadErrorKind::Configuration, message)
     })?;
     reqwest::Client::builder()
+        // A proxy would dial for us, where no policy is asked; the environment must not name one.
+        .no_proxy()
         .tls_backend_preconfigured(config)
         .dns_resolver(Resolver(Arc::clone(egress)))
         // Redirects are followed by hand: where credentials may go depends on the request.

@@ -22,7 +22,7 @@ pub(super) fn judge(trigger: &Trigger, index: usize) -> Vec<Finding> {
     for parameter in row.parameters.iter().filter(|parameter| !parameter.choices.is_empty()) {
         // Where one choice is meant, KEDA also takes several and uses whichever code comes first.
         let Some(text) = trigger.metadata.get(parameter.name).map(|text| text.trim()) else { continue };
-        let known = |text: &str| parameter.choices.iter().any(|choice| *choice == text);
+        let known = |text: &str| parameter.choices.contains(&text);
         if text.contains(',')
             && parameter.exclusive.is_empty()
             && !known(text)

@@ -11,7 +11,7 @@ use tidegate_cluster::keda::{Keda, KedaOptions};
 use crate::bench::{Place, until};
 
 #[tokio::test]
-#[ignore = "KEDA takes ten minutes to build: `cargo xtask keda setup`, then `cargo test -p tidegate-cluster -- --ignored keda`"]
+#[ignore = "needs KEDA, ten minutes to build: `cargo xtask keda setup`, then `cargo xtask keda test`"]
 async fn it_scales_a_deployment_and_refuses_nonsense() {
     let place = Place::new("keda").await;
     let _turn = place.cluster.alone().await;

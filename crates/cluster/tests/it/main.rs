@@ -1,4 +1,5 @@
 //! A real cluster on this machine, from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod autoscaling;
 mod bench;

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use tidegate_engine::{Mode, Record};
+
 use super::text::Text;
 use crate::info::TriggerInfo;
 use crate::store::{State, StoreOptions, TriggerState};
@@ -16,6 +18,8 @@ struct Labels<'a> {
     object: &'a str,
     scaler: Cow<'a, str>,
     index: String,
+    /// Whether it is the HorizontalPodAutoscaler's to measure: cpu and memory. KEDA shows such a trigger as active.
+    of_hpa: bool,
 }
 
 impl Labels<'_> {
@@ -62,11 +66,29 @@ fn triggers(state: &State) -> Vec<(Labels<'_>, &TriggerState)> {
                 object: id.name(),
                 scaler: scaler_name(info),
                 index: index.to_string(),
+                of_hpa: matches!(&*info.kind, "cpu" | "memory") && target.info.mode != Mode::Direct,
             };
             all.push((labels, trigger));
         }
     }
     all
+}
+
+/// What formulas give, as if each were one trigger more.
+fn composites(state: &State) -> Vec<(Labels<'_>, &Record)> {
+    let with_formula = state.targets.iter().filter(|(_, target)| target.info.formula.is_some());
+    let decided = with_formula.filter_map(|(id, target)| {
+        let labels = Labels {
+            namespace: id.namespace(),
+            metric: "composite-metric",
+            object: id.name(),
+            scaler: Cow::Borrowed("composite-metric"),
+            index: "0".to_owned(),
+            of_hpa: false,
+        };
+        Some((labels, &**target.decisions.latest()?))
+    });
+    decided.collect()
 }
 
 /// All of them.
@@ -97,9 +119,14 @@ fn build(text: &mut Text, options: &StoreOptions) {
 
 fn scalers(text: &mut Text, state: &State) {
     let all = triggers(state);
+    let composites = composites(state);
     let mut family = text.family("keda_scaler_active", "gauge", "Whether the trigger is active (1) or not (0).");
     for (labels, trigger) in &all {
-        family.add_known(&labels.pairs(), trigger.active.map(|active| f64::from(u8::from(active))));
+        let active = if labels.of_hpa { Some(true) } else { trigger.active };
+        family.add_known(&labels.pairs(), active.map(|active| f64::from(u8::from(active))));
+    }
+    for (labels, record) in &composites {
+        family.add(&labels.pairs(), f64::from(u8::from(record.active)));
     }
     let mut family = text.family(
         "keda_scaler_metrics_value",
@@ -108,6 +135,9 @@ fn scalers(text: &mut Text, state: &State) {
     );
     for (labels, trigger) in &all {
         family.add_known(&labels.pairs(), trigger.latest.as_ref().map(|reading| reading.value));
+    }
+    for (labels, record) in &composites {
+        family.add_known(&labels.pairs(), record.formula.as_ref().and_then(|formula| formula.value));
     }
     let mut family = text.family("keda_scaler_metrics_latency_seconds", "gauge", "How long the last good read took.");
     for (labels, trigger) in &all {
@@ -132,7 +162,7 @@ fn objects(text: &mut Text, state: &State) {
     }
     let mut family = text.family("keda_scaled_object_paused", "gauge", "Whether the object is paused (1) or not (0).");
     for (labels, target) in &all {
-        family.add(labels, f64::from(u8::from(target.info.paused)));
+        family.add(labels, f64::from(u8::from(target.info.paused || target.info.held)));
     }
     let mut family =
         text.family("keda_internal_scale_loop_latency_seconds", "gauge", "How late the loop came to the object.");
@@ -175,6 +205,7 @@ mod tests {
     use super::*;
     use tidegate_engine::MetricTarget;
 
+    /// TEL-02
     #[test]
     fn an_unnamed_trigger_is_called_as_in_keda() {
         let named = |kind: &str, name: Option<&str>| {

@@ -21,7 +21,7 @@ pub(crate) use decisions::{RecordFilter, is_action};
 use target::{Keep, Room};
 pub(crate) use target::{PartitionKey, TargetState, TriggerState};
 pub(crate) use track::{Fold, Grid, Sample, Track};
-use track::{RICH, SLIM, Shape};
+use track::{RICH, SLIM, Shape, TINY};
 
 /// How much a [`Store`] keeps and how it presents itself.
 #[derive(Clone, Debug)]
@@ -55,14 +55,20 @@ impl Default for StoreOptions {
 
 /// Up to this many targets, series are kept at a higher resolution.
 const FEW_TARGETS: usize = 40;
+/// Up to this many, at a lower one; beyond, memory grows by little more than the latest of each.
+const MANY_TARGETS: usize = 250;
 
 /// How much a new series keeps where there are so many targets.
 fn shape_among(targets: usize) -> &'static Shape {
-    if targets <= FEW_TARGETS { &RICH } else { &SLIM }
+    match targets {
+        0..=FEW_TARGETS => &RICH,
+        0..=MANY_TARGETS => &SLIM,
+        _ => &TINY,
+    }
 }
 
 /// Records of one sort kept for one target: at least and at most.
-const RECORDS_A_TARGET: (usize, usize) = (15, 1_000);
+const RECORDS_A_TARGET: (usize, usize) = (3, 1_000);
 
 /// A bounded memory of every target's recent past. All methods return at once; none waits for a reader.
 #[derive(Debug)]
@@ -166,8 +172,12 @@ impl Store {
     ) {
         let _ = metric;
         let mut state = self.lock();
-        let partitions = self.options.max_partition_series.saturating_sub(state.partition_series());
         let shape = shape_among(state.targets.len());
+        // Counting them for each reading of thousands of targets would cost more than they tell.
+        let partitions = match state.targets.len() {
+            0..=MANY_TARGETS => self.options.max_partition_series.saturating_sub(state.partition_series()),
+            _ => 0,
+        };
         let Some(found) = state.targets.get_mut(target) else { return };
         found.read(trigger, outcome, at, Room { shape, partitions });
         self.publish_sample(&state, target, at);

@@ -26,6 +26,9 @@ pub(crate) const RICH: Shape = Shape { raw: 900, tiers: &[(10_000, 1_080), (60_0
 /// Five minutes of readings at one a second, an hour at 10 s, a day at 2 min: at most 20 KB. Where there are many targets.
 pub(crate) const SLIM: Shape = Shape { raw: 300, tiers: &[(10_000, 360), (120_000, 720)] };
 
+/// The last 40 readings and two hours at 1 min: at most 3 KB. Where there are very many targets.
+pub(crate) const TINY: Shape = Shape { raw: 40, tiers: &[(60_000, 120)] };
+
 /// Four minutes at one a second, an hour at 10 s, a day at 5 min: at most 13 KB. For single partitions.
 pub(crate) const COARSE: Shape = Shape { raw: 240, tiers: &[(10_000, 360), (300_000, 288)] };
 

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use crate::http::Console;
 use crate::scene;
 
+/// TEL-01, TEL-04, TEL-06, TEL-08
 #[test]
 fn keda_s_series_have_its_names_labels_and_our_values() {
     let console = Console::start(scene::store(scene::now()));
@@ -44,6 +45,7 @@ fn keda_s_series_have_its_names_labels_and_our_values() {
     assert!(!answer.body.contains("tidegate_lag_records{namespace=\"shop\",scaledObject=\"mail\"}"), "no lag is known");
 }
 
+/// TEL-09
 #[test]
 fn lateness_and_latency_are_those_reported() {
     let store = scene::store(scene::now());

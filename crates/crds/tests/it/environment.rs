@@ -125,6 +125,7 @@ fn authentication(kind: &str, spec: &str) -> Result<TriggerSources, String> {
     )
 }
 
+/// AUTH-05
 #[test]
 fn later_providers_replace_earlier_ones() {
     let found = authentication(

@@ -197,6 +197,7 @@ fn a_scaling_policy_adds_what_keda_cannot_say() {
     assert_eq!(of_trigger(1), (FailurePolicy::OnlyUp, Duration::from_secs(30)));
 }
 
+/// FB-01
 #[test]
 fn compatibility_switches_come_from_the_annotation_too() {
     let annotation =
@@ -210,5 +211,9 @@ fn compatibility_switches_come_from_the_annotation_too() {
     assert!(policy.compat.partition_cap_rounds_down && policy.compat.fallback_needs_whole_formula_target);
     assert_eq!(policy.fallback, None, "a target of 2.5 disables fallback with the switch");
     assert!(of(&scaled_object_with(annotation, &spec("2"))).fallback.is_some());
+    assert!(
+        of(&scaled_object_with("annotations: {}", &spec("2.5"))).fallback.is_some(),
+        "without it any target will do"
+    );
     assert!(of(&scaled_object(&spec("2.5"))).fallback.is_some(), "and does not without it");
 }

@@ -140,7 +140,7 @@ fn schema_faults_name_their_field() {
     }
 }
 
-/// VAL-02, VAL-03, SO-03
+/// VAL-02, VAL-03, SO-03, PAIN-38
 #[test]
 fn replica_counts_fit_each_other() {
     for (changes, words) in [

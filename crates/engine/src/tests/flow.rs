@@ -363,3 +363,20 @@ fn saves_are_few_while_nothing_happens() {
     }
     assert!(saves <= 121, "{saves} saves in an hour of readings every 30 s");
 }
+
+/// A replica that stood by knows what it read when it takes over; another manifest is another question.
+#[test]
+fn what_was_read_outlives_a_change_of_mode_alone() {
+    let in_mode = |mode: Mode, max: u32| Arc::new(Policy { mode, ..policy(1, max, 1) });
+    let mut flow = Flow::new(Policy::clone(&in_mode(Mode::Shadow, 100)), 3);
+    flow.answer(Ok(55.0));
+    flow.nothing_more();
+    let change = |flow: &mut Flow, policy: Arc<Policy>| {
+        flow.send(Event::PolicyChanged { target: flow.id.clone(), policy, restored: None });
+    };
+    change(&mut flow, in_mode(Mode::Direct, 100));
+    let readings = &flow.last().readings;
+    assert_eq!((flow.last().cause.clone(), readings[0].value), (Cause::PolicyChanged, Some(55.0)));
+    change(&mut flow, in_mode(Mode::Shadow, 50));
+    assert_eq!(flow.last().readings[0].value, None);
+}

@@ -42,6 +42,7 @@ fn a_push_repeated_makes_no_second_decision() {
     assert_eq!(flow.records.len(), made);
 }
 
+/// POL-12
 #[test]
 fn a_reading_that_was_asked_for_before_does_not_contradict_a_push() {
     let mut flow = at_rest(policy(0, 10, 1));

@@ -95,7 +95,7 @@ fn what_is_missing_lets_nothing_scale_in() {
     assert_eq!(record.result, Outcome::Held);
 }
 
-/// PAIN-7.
+/// PAIN-7, FT-06.
 #[test]
 fn a_failing_trigger_means_what_its_policy_says() {
     let ask = |on_failure, known: f64| {

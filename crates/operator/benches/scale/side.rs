@@ -206,9 +206,8 @@ async fn aggregate(world: &World, port: u16) {
             "service": {"namespace": namespace, "name": name, "port": port},
         },
     });
-    let applied =
-        api.patch("v1beta1.external.metrics.k8s.io", &PatchParams::apply("bench").force(), &Patch::Apply(&object));
-    applied.await.expect("the APIService is taken");
+    let (name, by) = ("v1beta1.external.metrics.k8s.io", PatchParams::apply("bench").force());
+    api.patch(name, &by, &Patch::Apply(&object)).await.expect("the APIService is taken");
 }
 
 fn spawn(world: &World, port: u16, log: &Path) -> Child {

@@ -12,6 +12,7 @@ use tidegate_crds::{
 use tidegate_engine::{Mode, Policy};
 use tidegate_scalers::{Checked, Clients, MetricSpec, MetricType, Scaler, Secret, TriggerInput, catalog, metric_of};
 
+use super::lacking;
 use crate::credentials::Given;
 
 /// How long a source that names its own metrics is asked for them.
@@ -24,6 +25,8 @@ pub(super) struct Connected {
     pub(super) scalers: Vec<Arc<dyn Scaler>>,
     /// Changes with whatever the triggers are given, secrets included.
     pub(super) mark: u64,
+    /// Whether some of them are not given what they need.
+    pub(super) lacking: bool,
 }
 
 /// Everything that is needed to serve one ScaledObject.
@@ -35,36 +38,78 @@ pub(super) struct Built {
     pub(super) scalers: Vec<Arc<dyn Scaler>>,
     /// One for each of the policy's triggers.
     pub(super) metrics: Vec<MetricSpec>,
+    /// One for each of the policy's triggers: whether its source has said that it has this metric.
+    pub(super) heard: Vec<bool>,
     /// Triggers whose source has not yet said which metrics it has.
     pub(super) unheard: Vec<String>,
     pub(super) warnings: Vec<Problem>,
 }
 
+/// A manifest's triggers, understood.
+pub(super) struct Understood {
+    triggers: Vec<Kind>,
+    mark: u64,
+    warnings: Vec<Problem>,
+    /// What keeps triggers from being given what they need, a Secret that is not there for one.
+    pub(super) lacking: Vec<Problem>,
+}
+
+enum Kind {
+    Whole(Box<Checked>),
+    /// It is not given what it needs: it fails, and never asks its source.
+    Lacking(MetricSpec, Arc<dyn Scaler>),
+}
+
 /// Understands the triggers. Pure.
-pub(super) fn check_triggers(
-    object: &ScaledObject,
-    given: Given,
-) -> Result<(Vec<Checked>, u64, Vec<Problem>), Vec<Problem>> {
-    let (mut checked, mut problems, mut marks) = (Vec::new(), Vec::new(), DefaultHasher::new());
+pub(super) fn check_triggers(object: &ScaledObject, given: Given) -> Result<Understood, Vec<Problem>> {
+    let (mut triggers, mut problems, mut marks) = (Vec::new(), Vec::new(), DefaultHasher::new());
+    let mut all_lacking = Vec::new();
     given.mark.hash(&mut marks);
     for (index, (trigger, sources)) in object.spec.triggers.iter().zip(given.triggers).enumerate() {
-        let input = match sources {
-            Ok(sources) => input(object, index, trigger, sources),
-            Err(found) => {
-                problems.extend(found);
-                continue;
-            }
+        let (sources, lacking) = match sources {
+            Ok(sources) => (sources, Vec::new()),
+            Err(lacking) => (TriggerSources::default(), lacking),
         };
+        let mut input = input(object, index, trigger, sources);
         mark(&input, &mut marks);
+        if !lacking.is_empty() {
+            let why = lacking.iter().map(Problem::text).collect::<Vec<_>>().join("; ");
+            why.hash(&mut marks);
+            match without_what_is_lacking(&mut input) {
+                Some(spec) => {
+                    triggers.push(Kind::Lacking(spec, lacking::scaler(format!("spec.triggers[{index}]: {why}"))));
+                    all_lacking.extend(lacking);
+                }
+                None => problems.extend(lacking),
+            }
+            continue;
+        }
         match catalog::check(&input) {
             Ok(found) => {
                 problems.extend(found.warnings.iter().map(|warning| locate(object, index, warning, false)));
-                checked.push(found);
+                triggers.push(Kind::Whole(Box::new(found)));
             }
             Err(found) => problems.extend(found.iter().map(|error| locate(object, index, error, true))),
         }
     }
-    if has_errors(&problems) { Err(problems) } else { Ok((checked, marks.finish(), problems)) }
+    if has_errors(&problems) {
+        problems.extend(all_lacking);
+        return Err(problems);
+    }
+    Ok(Understood { triggers, mark: marks.finish(), warnings: problems, lacking: all_lacking })
+}
+
+/// The metric of a trigger whose parameters are not all known: what its manifest says is enough for most.
+fn without_what_is_lacking(input: &mut TriggerInput) -> Option<MetricSpec> {
+    let missing = match catalog::check(input) {
+        Ok(found) => return Some(found.spec),
+        Err(problems) => problems,
+    };
+    for problem in missing.iter().filter(|problem| !input.metadata.contains_key(&problem.parameter)) {
+        // It is never used: nobody connects this one.
+        input.auth.insert(problem.parameter.clone(), Secret::new("not known yet"));
+    }
+    catalog::check(input).ok().map(|found| found.spec)
 }
 
 /// Connects the triggers, or goes on with what is connected if it is given the same. No I/O but that of sources that name
@@ -72,20 +117,25 @@ pub(super) fn check_triggers(
 pub(super) async fn build(
     object: &ScaledObject,
     scaling_policy: Option<&ScalingPolicy>,
-    triggers: (Vec<Checked>, u64, Vec<Problem>),
+    triggers: Understood,
     before: Option<&Connected>,
     clients: &Clients,
 ) -> Result<Built, Vec<Problem>> {
-    let (checked, mark, mut warnings) = triggers;
-    let asks: Vec<(MetricSpec, bool)> = checked.iter().map(|one| (one.spec.clone(), one.specs_from_source)).collect();
+    let Understood { triggers, mark, mut warnings, lacking } = triggers;
+    let asks: Vec<(MetricSpec, bool)> = triggers.iter().map(Kind::asks).collect();
     let connected = match before.filter(|before| before.mark == mark) {
         Some(before) => before.clone(),
-        None => Connected { scalers: checked.into_iter().map(|one| one.connect(clients)).collect(), mark },
+        None => {
+            let scalers = triggers.into_iter().map(|one| one.connect(clients)).collect();
+            Connected { scalers, mark, lacking: !lacking.is_empty() }
+        }
     };
     let (mut targets, mut metrics, mut scalers, mut unheard) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut heard = Vec::new();
     for (index, ((stand_in, from_source), scaler)) in asks.into_iter().zip(&connected.scalers).enumerate() {
         let kind = object.spec.triggers[index].kind.as_str();
         let named = if from_source { scaler.specs(SPECS_TIMEOUT).await } else { Ok(None) };
+        let is_heard = matches!(&named, Ok(None)) || matches!(&named, Ok(Some(specs)) if !specs.is_empty());
         let specs = match named {
             Ok(Some(specs)) if specs.is_empty() => {
                 unheard.push(format!("spec.triggers[{index}]: the source names no metric"));
@@ -101,13 +151,31 @@ pub(super) async fn build(
             targets.push(target(index, &spec, kind));
             scalers.push(metric_of(scaler, &spec.metric));
             metrics.push(spec);
+            heard.push(is_heard);
         }
     }
     let located = Located { value: object, source: Source::default() };
     let attached = scaling_policy.map(Located::unplaced);
     let (policy, found) = policy(&located, attached.as_ref(), &targets, Mode::Hpa)?;
     warnings.extend(found);
-    Ok(Built { policy, connected, scalers, metrics, unheard, warnings })
+    Ok(Built { policy, connected, scalers, metrics, heard, unheard, warnings })
+}
+
+impl Kind {
+    /// Its metric, and whether its source has the last word on that.
+    fn asks(&self) -> (MetricSpec, bool) {
+        match self {
+            Kind::Whole(checked) => (checked.spec.clone(), checked.specs_from_source),
+            Kind::Lacking(spec, _) => (spec.clone(), false),
+        }
+    }
+
+    fn connect(self, clients: &Clients) -> Arc<dyn Scaler> {
+        match self {
+            Kind::Whole(checked) => checked.connect(clients),
+            Kind::Lacking(_, scaler) => scaler,
+        }
+    }
 }
 
 fn input(object: &ScaledObject, index: usize, trigger: &Trigger, sources: TriggerSources) -> TriggerInput {

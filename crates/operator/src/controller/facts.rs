@@ -83,7 +83,7 @@ impl Facts for Standing<'_> {
         if !self.0.hpas_owned_by(&id).is_empty() {
             return Vec::new();
         }
-        foreign(&self.0, object)
+        foreign(self.0, object)
     }
 
     fn scaling_policy(&self, object: &ScaledObject) -> Option<Arc<ScalingPolicy>> {

@@ -5,6 +5,7 @@
 
 mod build;
 mod facts;
+mod lacking;
 mod pause;
 mod queue;
 mod reconcile;

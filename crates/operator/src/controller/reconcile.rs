@@ -88,6 +88,7 @@ impl Shared {
             Ok(()) => look.ask_again.then_some(ASK_AGAIN),
             Err(fault) => {
                 let pause = self.pause(id);
+                let pause = if look.ask_again { pause.min(ASK_AGAIN) } else { pause };
                 let hidden = fault.is_passing() && self.said(id, |said| said.failures) < SHOWN_AFTER;
                 tracing::warn!(scaled_object = %id, error = %fault, hidden, "the ScaledObject could not be put to work");
                 if hidden {
@@ -121,6 +122,7 @@ impl Shared {
         if let Ok(target) = &found {
             look.target = Some(target.gvkr());
             look.original = i32::try_from(target.brief.replicas).ok();
+            self.tools.status.counted(look.id, look.original);
         }
         let outcome = match found {
             Ok(target) => self.serve_whole(object, &target, look).await.map_err(|fault| (fault, Some(target))),
@@ -165,6 +167,11 @@ impl Shared {
         };
         let attached = self.tools.index.scaling_policy(look.id);
         let before = self.served().get(look.id).and_then(|served| served.connected.clone());
+        let lacking: Vec<Problem> = triggers.lacking.clone();
+        if !lacking.is_empty() && before.as_ref().is_some_and(|before| !before.lacking) {
+            // What was given at first goes on being used.
+            return Err(lacking.into());
+        }
         // What the annotations get wrong about pausing must not keep the rest from being understood.
         let plain = without_bad_pause(object, &look.pause);
         let mut built = build(&plain, attached.as_deref(), triggers, before.as_ref(), &self.tools.clients).await?;
@@ -176,7 +183,8 @@ impl Shared {
         }
         self.serve(object, target, built.into_serving(), look).await?;
         look.at_work = true;
-        self.keep_hpa(object, look).await
+        self.keep_hpa(object, look).await?;
+        if lacking.is_empty() { Ok(()) } else { Err(lacking.into()) }
     }
 
     /// Creates, changes or removes the HorizontalPodAutoscaler.
@@ -195,7 +203,8 @@ impl Shared {
             let Some(served) = served.get(id) else { return Err(Fault::Stopped) };
             (served.metrics.clone(), Arc::clone(&served.policy), served.hpa.clone())
         };
-        let heard: Vec<_> = metrics.into_iter().filter(|metric| !look.unheard.contains(&metric.metric)).collect();
+        let known = metrics.into_iter().zip(&look.heard);
+        let heard: Vec<_> = known.filter(|(_, heard)| **heard).map(|(metric, _)| metric).collect();
         let wanted = Wanted {
             object,
             metrics: &heard,

@@ -25,8 +25,8 @@ pub(super) struct Look<'a> {
     pub(super) original: Option<i32>,
     pub(super) at_work: bool,
     pub(super) hpa: HpaPart,
-    /// Metrics of sources that have not said which they have.
-    pub(super) unheard: Vec<String>,
+    /// One for each of the policy's metrics: whether its source has said that it has it.
+    pub(super) heard: Vec<bool>,
     pub(super) warnings: String,
     pub(super) ask_again: bool,
     external: Vec<String>,
@@ -48,7 +48,7 @@ impl<'a> Look<'a> {
             original: None,
             at_work: false,
             hpa: HpaPart::Unknown,
-            unheard: Vec::new(),
+            heard: Vec::new(),
             warnings: String::new(),
             ask_again: false,
             external: Vec::new(),
@@ -75,6 +75,7 @@ impl<'a> Look<'a> {
         let (resources, external): (Vec<_>, Vec<_>) =
             built.policy.triggers.iter().partition(|trigger| is_resource(&trigger.kind));
         self.external = external.iter().map(|trigger| trigger.metric.to_string()).collect();
+        self.heard.clone_from(&built.heard);
         let of_pods = |index: usize| {
             object.spec.triggers.get(index).is_some_and(|trigger| !trigger.metadata.contains_key("containerName"))
         };
@@ -112,6 +113,7 @@ impl Shared {
         let part = ReconcilePart {
             error,
             at_work,
+            current: look.at_work,
             pause: PausePart { any: look.pause.any(), full: look.pause.is_full(), at: look.pause.pause.at },
             target: look.target,
             original: look.original,

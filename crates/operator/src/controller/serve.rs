@@ -174,6 +174,9 @@ impl Shared {
             })
             .collect()
         });
+        if let Some(binding) = self.tools.bindings.get(id) {
+            self.tools.console.target(id, TargetInfo::of(&at_work, &binding.key.kind, &binding.key.name));
+        }
         let setup = TargetSetup { id: id.clone(), policy: at_work, scalers: scalers.unwrap_or_default() };
         self.tools.handle.put(setup).await.map_err(|_| Fault::Stopped)
     }

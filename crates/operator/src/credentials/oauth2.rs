@@ -11,7 +11,7 @@ pub(super) fn parameters(
     namespace: &str,
     configs: &Configs,
     source: &Source,
-) -> Result<Vec<(String, SecretText)>, Problem> {
+) -> Result<Vec<(String, SecretText)>, Box<Problem>> {
     let mut found = vec![
         ("oauthTokenURI".to_owned(), SecretText::new(oauth.token_url.as_str())),
         ("clientID".to_owned(), SecretText::new(oauth.client_id.as_str())),
@@ -21,10 +21,10 @@ pub(super) fn parameters(
         let field = "spec.oauth2.clientSecret.valueFrom.secretKeyRef";
         let data = configs
             .find(ConfigKind::Secret, namespace, &secret.name)
-            .map_err(|why| source.error(&format!("{field}.name"), why))?;
+            .map_err(|why| Box::new(source.error(&format!("{field}.name"), why)))?;
         let value = data.get(&secret.key).ok_or_else(|| {
             let message = format!("the Secret {namespace}/{} has no key {:?}", secret.name, secret.key);
-            source.error(&format!("{field}.key"), message)
+            Box::new(source.error(&format!("{field}.key"), message))
         })?;
         found.push(("clientSecret".to_owned(), value.clone()));
     }

@@ -253,7 +253,7 @@ impl Assembly<'_> {
             }
         }
         if let Some(path) = &spec.file_path {
-            return self.from_file(looked, path, problems);
+            return self.file_parameters(looked, path, problems);
         }
         self.check_variables(&source, spec, problems);
         let deployment = self.template.map(Template::located);
@@ -278,13 +278,18 @@ impl Assembly<'_> {
         if let Some(oauth) = &spec.oauth2 {
             match super::oauth2::parameters(oauth, &looked.namespace, &self.gathered.configs, &source) {
                 Ok(parameters) => found.extend(parameters),
-                Err(problem) => problems.push(problem),
+                Err(problem) => problems.push(*problem),
             }
         }
         found
     }
 
-    fn from_file(&self, looked: &Looked, path: &str, problems: &mut Vec<Problem>) -> BTreeMap<String, SecretText> {
+    fn file_parameters(
+        &self,
+        looked: &Looked,
+        path: &str,
+        problems: &mut Vec<Problem>,
+    ) -> BTreeMap<String, SecretText> {
         let refused = match looked.key.cluster {
             false => "is only for a ClusterTriggerAuthentication: files are the operator's".to_owned(),
             true => match self.gathered.files.get(std::path::Path::new(path)) {

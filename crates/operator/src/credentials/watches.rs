@@ -9,8 +9,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, metadata_watcher};
+use kube::runtime::watcher::Event;
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use tidegate_crds::ConfigKind;
 use tokio::task::JoinHandle;
@@ -40,11 +40,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
             keep
         });
         for scope in wanted {
-            if !running.contains_key(&scope) {
+            running.entry(scope.clone()).or_insert_with(|| {
                 debug!(?scope, "watching what triggers refer to");
-                let task = tokio::spawn(watch(Arc::clone(&shared), scope.clone()));
-                running.insert(scope, task);
-            }
+                tokio::spawn(watch(Arc::clone(&shared), scope))
+            });
         }
         tokio::select! {
             () = shared.stop.cancelled() => break,
@@ -73,12 +72,12 @@ fn wanted(shared: &Shared) -> BTreeSet<Scope> {
 async fn watch(shared: Arc<Shared>, scope: Scope) {
     match scope.kind() {
         ConfigKind::Secret => {
-            let api = api::<Secret>(shared.client.clone(), &scope);
-            follow(shared, scope.clone(), metadata_watcher(api, config(&scope))).await;
+            let api = api::<PartialObjectMeta<Secret>>(shared.client.clone(), &scope);
+            follow(shared, scope.clone(), watcher(api, config(&scope))).await;
         }
         ConfigKind::ConfigMap => {
-            let api = api::<ConfigMap>(shared.client.clone(), &scope);
-            follow(shared, scope.clone(), metadata_watcher(api, config(&scope))).await;
+            let api = api::<PartialObjectMeta<ConfigMap>>(shared.client.clone(), &scope);
+            follow(shared, scope.clone(), watcher(api, config(&scope))).await;
         }
     }
 }

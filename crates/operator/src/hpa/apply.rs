@@ -9,6 +9,7 @@ use std::sync::Arc;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, Client};
+use tidegate_crds::admission::TargetKey;
 use tidegate_engine::TargetId;
 
 use super::compare::differs;
@@ -112,6 +113,12 @@ impl Hpas {
     ) -> Result<Done, HpaError> {
         if let Some(owner) = there.owner.as_ref().filter(|_| !there.is_owned_by(id.name())) {
             let owner = format!("{} {:?}", owner.kind, owner.name);
+            return Err(HpaError::Owned { name: there.name.clone(), owner });
+        }
+        let scaled = &wanted.spec.scale_target_ref;
+        let target = TargetKey::new(scaled.api_version.as_deref().unwrap_or_default(), &scaled.kind, &scaled.name);
+        if there.owner.is_none() && there.target != target {
+            let owner = format!("nobody and scales the {} {:?}", there.target.kind, there.target.name);
             return Err(HpaError::Owned { name: there.name.clone(), owner });
         }
         let Some(what) = differs(there, wanted, earlier) else { return Ok(Done::Nothing) };

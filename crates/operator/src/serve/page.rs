@@ -17,6 +17,9 @@ use super::process;
 pub trait Series: Send + Sync {
     /// Appends them in the text format of Prometheus, each family with its `HELP` and `TYPE`.
     fn write(&self, page: &mut String);
+
+    /// Called before anything is written: the time to bring the console's store up to date.
+    fn refresh(&self) {}
 }
 
 /// Everything that `/metrics` shows.
@@ -43,6 +46,7 @@ impl MetricsPage {
     /// The page at `now`.
     #[must_use]
     pub fn text(&self, now: Timestamp) -> String {
+        self.parts.iter().for_each(|part| part.refresh());
         let mut page = self.store.metrics(now);
         for part in &self.parts {
             part.write(&mut page);

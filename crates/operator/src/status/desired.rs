@@ -21,6 +21,8 @@ pub(crate) struct ReconcilePart {
     pub(crate) error: Option<Arc<str>>,
     /// Whether an earlier form of it is at work all the same, or this one.
     pub(crate) at_work: bool,
+    /// Whether this very form of it is at work, in spite of an error.
+    pub(crate) current: bool,
     pub(crate) pause: PausePart,
     pub(crate) target: Option<Gvkr>,
     /// The count found first.
@@ -78,7 +80,7 @@ pub(crate) fn desired(now: &Status, parts: &Parts) -> Option<Status> {
         status.scale_target_gvkr = Some(target.clone());
     }
     status.original_replica_count = now.original_replica_count.or(reconcile.original);
-    if reconcile.error.is_none() {
+    if reconcile.error.is_none() || reconcile.current {
         status.trigger_types_and_metrics(reconcile);
         match &reconcile.hpa {
             HpaPart::Unknown => {}

@@ -65,6 +65,8 @@ struct Shared {
 #[derive(Default)]
 struct Slot {
     parts: Parts,
+    /// The workload's count before anything was done to it.
+    first_count: Option<i32>,
     /// Nothing is to be written about this object.
     silent: bool,
     queued: bool,
@@ -117,9 +119,11 @@ impl StatusWriter {
     }
 
     /// What the controller knows now.
-    pub(crate) fn reconciled(&self, id: &TargetId, part: ReconcilePart, silent: bool) {
+    pub(crate) fn reconciled(&self, id: &TargetId, mut part: ReconcilePart, silent: bool) {
         let mut slots = self.slots();
         let slot = slots.entry(id.clone()).or_default();
+        // By the time that a status is written the count may be another one.
+        part.original = slot.first_count.or(part.original);
         let same = slot.parts.reconcile.as_deref() == Some(&part) && slot.silent == silent;
         slot.silent = silent;
         if !same {
@@ -127,6 +131,13 @@ impl StatusWriter {
         }
         // Even if nothing changed here, somebody may have changed the status.
         self.mark(id, slot);
+    }
+
+    /// The workload's count as it was found. Only the first counts.
+    pub(crate) fn counted(&self, id: &TargetId, count: Option<i32>) {
+        let mut slots = self.slots();
+        let slot = slots.entry(id.clone()).or_default();
+        slot.first_count = slot.first_count.or(count);
     }
 
     /// What the newest decision found. Called from the live loop, so it does as little as it can.
@@ -276,4 +287,24 @@ fn is_worth_writing(now: &Status, then: &Status) -> bool {
     let mut without = then.clone();
     without.last_active_time.clone_from(&now.last_active_time);
     *now != without
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    fn active_at(second: i64) -> Status {
+        let at = Time(jiff::Timestamp::from_second(second).unwrap());
+        Status { last_active_time: Some(at), ..Status::default() }
+    }
+
+    /// ACT-06: a poll of an active object alone writes nothing; the first activity, and whatever else changes, takes the
+    /// time along
+    #[test]
+    fn a_newer_time_alone_waits_for_its_turn() {
+        assert!(!is_worth_writing(&active_at(100), &active_at(130)));
+        assert!(is_worth_writing(&Status::default(), &active_at(130)));
+        assert!(is_worth_writing(&active_at(100), &Status { paused_replica_count: Some(1), ..active_at(130) }));
+    }
 }

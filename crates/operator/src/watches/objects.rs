@@ -99,7 +99,7 @@ pub(super) fn scaling_policies(
                     Ok(spec) => {
                         let mut metadata = object.metadata;
                         metadata.managed_fields = None;
-                        index.put_policy(name, ScalingPolicy { metadata, spec, ..ScalingPolicy::default() })
+                        index.put_policy(name, ScalingPolicy { metadata, spec })
                     }
                     // What held before holds on.
                     Err(error) => {

@@ -41,7 +41,7 @@ async fn idle_and_forced() {
     stage.until_replicas("web", 0).await;
 }
 
-/// PAU-01, PAU-02, PAU-03, PAU-05, PAU-06, PAU-10, ST-05, ST-14, EV-05, EV-08
+/// PAU-01, PAU-02, PAU-03, PAU-05, PAU-06, PAU-10, ST-05, ST-14, EV-05, EV-08, PAIN-35
 #[tokio::test]
 async fn a_pause_freezes_and_its_end_brings_everything_back() {
     let stage = Stage::new("pause").await;
@@ -156,7 +156,7 @@ async fn direct_scales_without_an_hpa() {
     stage.until_no_hpa("keda-hpa-web").await;
 }
 
-/// Mode shadow: nothing at all is written
+/// PAIN-25: mode shadow: nothing at all is written
 #[tokio::test]
 async fn shadow_writes_nothing() {
     let stage = Stage::without_operator("shadow").await;

@@ -15,6 +15,7 @@ use tidegate_operator::{AdmissionOptions, Certificates, Options, Readiness, Seri
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::faulty::{Asked, client as counting};
 use crate::served::{options, wait_for};
 
 /// What the index would know: others by name, for whichever target and HorizontalPodAutoscaler is asked about.
@@ -43,6 +44,8 @@ impl Facts for Known {
 struct Hooked {
     namespace: String,
     known: Arc<Known>,
+    /// What the webhook asked of the API server.
+    asked: Asked,
     series: Arc<dyn Series>,
     client: kube::Client,
     stop: CancellationToken,
@@ -85,7 +88,9 @@ impl Hooked {
         let certificates = Certificates::start(&client, &options, &Readiness::new(), &stop).await.unwrap();
         let known = Arc::new(Known::default());
         let facts = Arc::clone(&known) as Arc<dyn Facts + Send + Sync>;
-        let served = serve_admission(&client, &admission, &certificates, facts, &stop).await.unwrap();
+        let asked = Asked::default();
+        let own = counting(cluster, &asked, |_| false).await;
+        let served = serve_admission(&own, &admission, &certificates, facts, &stop).await.unwrap();
         let port = served.serving.address.port();
         let hook = |kind: &str| {
             let path = format!("/validate-keda-sh-v1alpha1-{kind}");
@@ -106,8 +111,15 @@ impl Hooked {
         let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
         configurations.create(&PostParams::default(), &configuration).await.unwrap();
         publish(&client, &options, &certificates, &watch::channel(true).1, &stop);
-        let hooked =
-            Hooked { namespace, known, series: served.series, client, stop: stop.clone(), _end: stop.drop_guard() };
+        let hooked = Hooked {
+            namespace,
+            known,
+            asked,
+            series: served.series,
+            client,
+            stop: stop.clone(),
+            _end: stop.drop_guard(),
+        };
         let wrong = json!({ "minReplicaCount": 1, "idleReplicaCount": 1 });
         wait_for("the webhook is asked", async || match hooked.apply("probe", wrong.clone(), true).await {
             Err(text) if text.contains("idleReplicaCount: found 1") => Ok(()),
@@ -165,7 +177,7 @@ impl Hooked {
     }
 }
 
-/// VAL-03, VAL-06, VAL-07, VAL-08, VAL-14, VAL-17, VAL-20; TEL-17
+/// VAL-03, VAL-06, VAL-07, VAL-08, VAL-14, VAL-17, VAL-20; TEL-17, PAIN-29
 #[tokio::test]
 async fn what_breaks_a_rule_is_refused_with_every_fault() {
     let cluster = Cluster::shared().await;
@@ -196,6 +208,8 @@ async fn what_breaks_a_rule_is_refused_with_every_fault() {
     let refused = hooked.apply("third", json!({}), false).await.unwrap_err();
     assert!(refused.contains("by-hand"), "{refused}");
     hooked.known.hpas.lock().unwrap().clear();
+
+    assert_eq!(hooked.asked.lines(), [""; 0], "it answers from what the operator knows");
 
     let namespace = &hooked.namespace;
     for (reason, action) in [

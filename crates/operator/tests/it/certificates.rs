@@ -61,7 +61,7 @@ async fn a_deleted_secret_comes_back_with_the_authority_that_is_trusted() {
 }
 
 /// A Secret as KEDA's own rotation leaves it, whose certificate ends tomorrow.
-fn expiring() -> Secret {
+pub(crate) fn expiring() -> Secret {
     let now = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(jiff::Timestamp::now().as_second().unsigned_abs());
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name.push(rcgen::DnType::CommonName, "KEDA");
@@ -163,7 +163,18 @@ fn webhook(name: &str, namespace: &str) -> ValidatingWebhookConfiguration {
     .unwrap()
 }
 
-/// Users' need 45: one field, one writer, no write without need.
+fn api_service(namespace: &str) -> APIService {
+    serde_json::from_value(json!({
+        "metadata": { "name": "v1beta1.external.metrics.k8s.io" },
+        "spec": {
+            "group": "external.metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100,
+            "versionPriority": 100, "service": { "namespace": namespace, "name": "metrics" },
+        },
+    }))
+    .unwrap()
+}
+
+/// PAIN-45: users' need 45: one field, one writer, no write without need.
 #[tokio::test]
 async fn only_the_leader_tells_the_api_server_whom_to_trust_and_only_once() {
     let cluster = Cluster::shared().await;
@@ -179,14 +190,7 @@ async fn only_the_leader_tells_the_api_server_whom_to_trust_and_only_once() {
     });
     let services: Api<APIService> = Api::all(client.clone());
     let hooks: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
-    let service: APIService = serde_json::from_value(json!({
-        "metadata": { "name": "v1beta1.external.metrics.k8s.io" },
-        "spec": {
-            "group": "external.metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100,
-            "versionPriority": 100, "service": { "namespace": namespace, "name": "metrics" },
-        },
-    }))
-    .unwrap();
+    let service = api_service(&namespace);
     services.create(&PostParams::default(), &service).await.unwrap();
     hooks.create(&PostParams::default(), &webhook(&name, &namespace)).await.unwrap();
     let started = Certificates::start(&client, &options, &Readiness::new(), &stop).await.unwrap();

@@ -219,7 +219,7 @@ async fn restricted_access_leaves_the_secrets_of_other_namespaces_alone() {
     .await;
 }
 
-/// AUTH-12: a token of the named account, and never the operator's own.
+/// AUTH-12, PAIN-2: a token of the named account, and never the operator's own.
 #[tokio::test]
 async fn a_token_of_an_account_is_asked_for_and_the_operators_own_is_refused() {
     let cluster = cluster().await;

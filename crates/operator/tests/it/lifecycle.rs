@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::stage::{Stage, until};
 
-/// SO-01, SO-02, SO-10, ST-01, ST-09, ST-12, ST-13, ST-14, EV-01, EV-07
+/// SO-01, SO-02, SO-10, ST-01, ST-09, ST-12, ST-13, ST-14, EV-01, EV-07, POL-11
 #[tokio::test]
 async fn a_new_object_is_served_and_says_so() {
     let stage = Stage::new("new").await;
@@ -29,7 +29,7 @@ async fn a_new_object_is_served_and_says_so() {
     stage.until_event("KEDAScalersStarted").await;
 }
 
-/// SO-04, SO-05, SO-06, SO-20, EV-02
+/// SO-04, SO-05, SO-06, SO-20, EV-02, EV-03
 #[tokio::test]
 async fn a_target_that_cannot_be_scaled_is_told_and_taken_up_when_it_can() {
     let stage = Stage::new("target").await;
@@ -124,7 +124,7 @@ async fn a_finalizer_never_holds_up_what_is_to_go() {
     until("it is gone", async || stage.object("web").await.is_none()).await;
 }
 
-/// SO-15, LE-03, LE-04: a restart writes nothing and moves nothing
+/// SO-15, LE-03, LE-04, PAIN-35: a restart writes nothing and moves nothing
 #[tokio::test]
 async fn a_restart_changes_nothing() {
     let mut stage = Stage::new("again").await;

@@ -37,7 +37,6 @@ pub(crate) async fn wait_for<T, E: Display>(what: &str, mut look: impl AsyncFnMu
 pub(crate) struct Served {
     pub(crate) board: Board,
     pub(crate) certificates: Certificates,
-    pub(crate) readiness: Readiness,
     pub(crate) service: ApiServiceName,
     pub(crate) options: Options,
     pub(crate) stop: CancellationToken,
@@ -78,7 +77,7 @@ impl Served {
         })
         .await;
         let service = ApiServiceName { namespace, name: "metrics".to_owned(), port };
-        Served { board, certificates, readiness, service, options, stop: stop.clone(), _end: stop.drop_guard() }
+        Served { board, certificates, service, options, stop: stop.clone(), _end: stop.drop_guard() }
     }
 
     /// Puts it behind the API server.

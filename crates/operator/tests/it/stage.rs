@@ -86,6 +86,17 @@ impl Source {
         self.says(BROKEN);
     }
 
+    /// How often it was asked.
+    pub(crate) async fn asked(&self) -> usize {
+        self.server.received_requests().await.unwrap_or_default().len()
+    }
+
+    /// Waits until it has been asked so many times more.
+    pub(crate) async fn is_asked(&self, more: usize) {
+        let first = self.asked().await;
+        until("the source was asked again", async || self.asked().await >= first + more).await;
+    }
+
     /// A trigger that reads it.
     pub(crate) fn trigger(&self, threshold: u32) -> Value {
         json!({"type": "prometheus", "metadata": {
@@ -121,7 +132,7 @@ impl Stage {
 
     /// On a cluster of the test's own, which it may break.
     pub(crate) async fn on_its_own_cluster(prefix: &str) -> Stage {
-        let cluster = Cluster::start(tidegate_cluster::ClusterOptions::default()).await.unwrap();
+        let cluster = Cluster::start(tidegate_cluster::ClusterOptions::quick()).await.unwrap();
         // It ends with the process; tests are few.
         let cluster: &'static Cluster = Box::leak(Box::new(cluster));
         define(cluster.client()).await;
@@ -147,6 +158,16 @@ impl Stage {
     pub(crate) async fn start(&mut self) {
         let operator = tidegate_operator::start(self.cluster.client(), self.options()).await.unwrap();
         self.operator = Some(operator);
+    }
+
+    /// With other options, a client of its own, or both.
+    pub(crate) async fn start_with(&mut self, client: Client, options: Options) {
+        self.operator = Some(tidegate_operator::start(client, options).await.unwrap());
+    }
+
+    /// As if the process died: nothing is finished, nothing given back.
+    pub(crate) fn kill(&mut self) {
+        drop(self.operator.take());
     }
 
     pub(crate) async fn stop(&mut self) {
@@ -313,11 +334,35 @@ impl Stage {
 
     /// Lets a few polls pass; then whatever was going to happen has.
     pub(crate) async fn polls(&self, count: usize) {
-        let seen = || async {
-            let received = self.source.server.received_requests().await.unwrap_or_default();
-            received.len()
-        };
-        let first = seen().await;
-        until("the source was asked again", async || seen().await >= first + count).await;
+        self.source.is_asked(count).await;
+    }
+
+    /// How many events have this reason.
+    pub(crate) async fn events(&self, reason: &str) -> usize {
+        let events = self.api::<Event>().list(&ListParams::default()).await.unwrap().items;
+        events.iter().filter(|event| event.reason.as_deref() == Some(reason)).count()
+    }
+
+    /// What is known of a metric: its value, or why there is none.
+    pub(crate) fn metric(&self, name: &str, metric: &str) -> Option<Result<f64, String>> {
+        let id = tidegate_engine::TargetId::new(&self.namespace, name);
+        match self.operator().board().get(&id, metric) {
+            tidegate_operator::Lookup::Known(found) => Some(found.value.map_err(|error| error.to_string())),
+            _ => None,
+        }
+    }
+
+    /// The names of the metrics of a HorizontalPodAutoscaler, `Resource` ones by their resource, each with its target.
+    pub(crate) async fn hpa_metrics(&self, name: &str) -> Vec<String> {
+        let Some(hpa) = self.hpa(name).await else { return Vec::new() };
+        let metrics = hpa.spec.metrics.unwrap_or_default().into_iter();
+        let named = metrics.map(|metric| match (metric.external, metric.resource) {
+            (Some(one), _) => {
+                format!("{} {}", one.metric.name, one.target.average_value.or(one.target.value).unwrap().0)
+            }
+            (None, Some(one)) => one.name,
+            (None, None) => metric.type_,
+        });
+        named.collect()
     }
 }

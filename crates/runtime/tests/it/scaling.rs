@@ -43,6 +43,7 @@ async fn a_count_changed_by_hand_is_put_right() {
     assert_eq!(bench.count(&id), 4);
 }
 
+/// POL-08, POL-10
 #[tokio::test(start_paused = true)]
 async fn other_scalers_take_over_at_the_next_poll_without_a_new_decision() {
     let bench = Bench::start();

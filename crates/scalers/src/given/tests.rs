@@ -121,6 +121,7 @@ fn what_is_missing_is_said_with_every_place() {
     assert!(said(&metadata, &[("HOST", "")]).contains("which is empty there"));
 }
 
+/// HPA-25
 #[test]
 fn names_of_metrics() {
     assert_eq!(normalized("kafka-a.b/c:d%(e),f*"), "kafka-a-b-c-d--e-,f*");

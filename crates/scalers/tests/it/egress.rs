@@ -33,6 +33,7 @@ async fn refused(clients: &Clients, input: &TriggerInput, part: &str) {
     assert!(error.message.contains(part), "{}: {error}", input.kind);
 }
 
+/// PAIN-21
 #[tokio::test]
 async fn loopback_is_refused_on_a_cluster_by_address_and_by_name() {
     let server = Server::start(Play::Close).await;
@@ -45,6 +46,7 @@ async fn loopback_is_refused_on_a_cluster_by_address_and_by_name() {
     assert_eq!(server.connections(), 0, "nothing was dialled");
 }
 
+/// PAIN-21
 #[tokio::test]
 async fn the_api_server_and_metadata_services_are_refused() {
     let clients = Clients::new().with_egress(EgressPolicy::cluster(["10.96.0.1".parse().unwrap()]));

@@ -35,6 +35,7 @@ fn connect(input: &TriggerInput) -> Arc<dyn Scaler> {
     checked.connect(&Clients::new())
 }
 
+/// EXT-01, EXT-02, EXT-03
 #[tokio::test]
 async fn the_server_names_its_metrics_and_is_asked_for_each() {
     let server = Running::start(State::new()).await;
@@ -62,6 +63,7 @@ async fn only_is_active_decides_on_activity() {
     assert_eq!((reading.value, reading.active), (20.0, Some(false)));
 }
 
+/// EXT-03
 #[tokio::test]
 async fn metadata_is_sent_as_it_is_and_authentication_is_not() {
     let server = Running::start(State::new()).await;
@@ -144,6 +146,7 @@ async fn the_last_specs_are_kept_while_the_server_is_away() {
     assert_eq!(error.kind, ReadErrorKind::Unreachable, "{error}");
 }
 
+/// PAIN-31
 #[tokio::test]
 async fn many_triggers_share_one_connection() {
     let server = Running::start(State::new()).await;
@@ -200,6 +203,7 @@ async fn until_asked(server: &Running, pushes: &mut BoxStream<'static, Push>, ca
     .expect("the streams were not opened");
 }
 
+/// EXT-05, EXT-06
 #[tokio::test]
 async fn pushes_arrive_also_after_a_restart() {
     let server = Running::start(State::new()).await;
@@ -222,6 +226,7 @@ async fn pushes_arrive_also_after_a_restart() {
     assert_eq!(next(&mut pushes).await, Push::Active);
 }
 
+/// EXT-07
 #[tokio::test]
 async fn a_server_without_pushed_specs_still_pushes_activity() {
     let server = Running::start(State { changes: None, ..State::new() }).await;

@@ -209,6 +209,7 @@ async fn mutual_tls() {
     assert_eq!(problems[0].parameter, "ca");
 }
 
+/// POL-07
 #[tokio::test]
 async fn a_server_that_goes_and_comes_back() {
     let server = Prometheus::start("", &[]).await;

@@ -33,8 +33,8 @@ async fn told(input: TriggerInput) -> Vec<String> {
     let now: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
     let input = TriggerInput { name: Some("mine".to_owned()), ..input };
     let _ = catalog::check(&input).unwrap().connect(&clients).read(now, Duration::from_secs(30)).await;
-    let lines = seen.0.lock().unwrap().clone();
-    lines
+
+    seen.0.lock().unwrap().clone()
 }
 
 #[tokio::test]

@@ -80,6 +80,7 @@ fn rows(printed: &str, columns: &[&str]) -> BTreeMap<String, Vec<String>> {
     found
 }
 
+/// PAIN-10
 #[tokio::test]
 async fn the_table_equals_kafkas_own_tool() {
     let (broker, _turn) = shared().await;

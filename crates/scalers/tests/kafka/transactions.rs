@@ -68,6 +68,7 @@ async fn compare(broker: &Broker, topic: &str, offsets: impl Iterator<Item = i64
     }
 }
 
+/// PAIN-9
 #[tokio::test]
 async fn committed_transactions() {
     let (broker, _turn) = shared().await;
@@ -86,6 +87,7 @@ async fn committed_transactions() {
     assert!(reading.figures.unwrap().notes[0].contains("transaction markers"));
 }
 
+/// PAIN-9
 #[tokio::test]
 async fn aborted_transactions() {
     let (broker, _turn) = shared().await;

@@ -31,11 +31,12 @@ fn prometheus(more: Value) -> Value {
     json!({"type": "prometheus", "metadata": metadata})
 }
 
-/// PAIN-46: each object whose decisions would be otherwise is told with the field and the reason.
-#[test]
-fn every_difference_is_told_with_its_field_and_weight() {
+/// What it is, the object, how much it weighs, the field that is named, and words of the message.
+type Case = (&'static str, Value, Weight, &'static str, &'static str);
+
+fn plain_triggers() -> Vec<Case> {
     let fallback = json!({"fallback": {"failureThreshold": 3, "replicas": 0}});
-    for (what, found, weight, field, words) in [
+    vec![
         ("cron alone", scaled("a", cron(), json!({})), Weight::Note, "", ""),
         (
             "not served yet",
@@ -86,6 +87,11 @@ fn every_difference_is_told_with_its_field_and_weight() {
             "spec.triggers[0].metadata.ignoreNullValues",
             "counts as 0",
         ),
+    ]
+}
+
+fn with_credentials() -> Vec<Case> {
+    vec![
         (
             "kafka",
             scaled("a", json!({"type": "kafka", "metadata": {"topic": "t"}}), json!({})),
@@ -137,7 +143,13 @@ fn every_difference_is_told_with_its_field_and_weight() {
             "spec",
             "missing Secret",
         ),
-    ] {
+    ]
+}
+
+/// PAIN-46: each object whose decisions would be otherwise is told with the field and the reason.
+#[test]
+fn every_difference_is_told_with_its_field_and_weight() {
+    for (what, found, weight, field, words) in plain_triggers().into_iter().chain(with_credentials()) {
         let report = judged(json!([found]));
         let verdict = &report.objects[0];
         assert_eq!(verdict.weight, weight, "{what}: {:#?}", verdict.findings);

@@ -23,7 +23,7 @@ fn day_in(shape: &'static Shape) -> Track {
 
 #[test]
 fn a_day_at_one_reading_a_second_stays_within_its_bytes() {
-    for (shape, most) in [(&RICH, 49_000), (&SLIM, 21_000), (&COARSE, 13_000)] {
+    for (shape, most) in [(&RICH, 49_000), (&SLIM, 21_000), (&COARSE, 13_000), (&TINY, 3_500)] {
         let bytes = day_in(shape).bytes();
         assert!(bytes <= most, "{bytes} bytes in {shape:?}");
     }

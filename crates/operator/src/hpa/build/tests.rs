@@ -1,3 +1,5 @@
+//! What a HorizontalPodAutoscaler is made to hold, field by field.
+
 use serde_json::{Value, json};
 use tidegate_scalers::Resource;
 

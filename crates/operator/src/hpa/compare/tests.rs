@@ -1,3 +1,5 @@
+//! Which differences are worth a write, and which the API server makes itself.
+
 use serde_json::{Value, json};
 
 use super::*;

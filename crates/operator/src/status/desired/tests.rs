@@ -1,3 +1,5 @@
+//! Conditions and the other fields of the status, from what is known.
+
 use super::super::findings::TriggerFinding;
 use super::*;
 
@@ -45,7 +47,7 @@ fn said(status: &Status, kind: &str) -> String {
     format!("{}/{}", found.status, found.reason.clone().unwrap_or_default())
 }
 
-/// ST-02, ST-03, ACT-05, ACT-07, ACT-08: the table of Ready and Active
+/// ST-02, ST-03, ACT-05, ACT-07, ACT-08, ACT-02: the table of Ready and Active
 #[test]
 fn ready_and_active() {
     let fine = |active| found(vec![trigger("s0-a", active, None), trigger("s1-b", false, None)]);
@@ -159,4 +161,19 @@ fn times_never_go_back_and_are_written_to_the_second() {
     assert_eq!(later(Some(&first), at(3_000)), Some(first.clone()));
     assert_eq!(later(Some(&first), None), Some(first.clone()));
     assert_eq!(later(Some(&first), at(7_000)).unwrap().0.as_millisecond(), 7_000);
+}
+
+/// FB-23: health says nothing of other conditions
+#[test]
+fn health_leaves_conditions_alone() {
+    let with = ReconcilePart { fallback_after: Some(3), ..reconciled() };
+    let one = |failures: u32| {
+        let mut failing = trigger("s0-a", false, Some("down"));
+        failing.failures = failures;
+        found(vec![failing, trigger("s1-b", false, None)])
+    };
+    let before = status(&Status::default(), &with, Some(one(1)));
+    let after = status(&before, &with, Some(one(2)));
+    assert_ne!(before.health, after.health);
+    assert_eq!(before.conditions, after.conditions);
 }

@@ -1,3 +1,5 @@
+//! What is found by target, by HorizontalPodAutoscaler and by name.
+
 use std::collections::BTreeMap;
 
 use tidegate_crds::{Advanced, HpaConfig, ScaleTargetRef};
@@ -29,12 +31,12 @@ fn an_object_is_found_by_what_it_scales_and_by_its_hpa_until_it_changes_or_goes(
     index.put_object(object("bills", "worker", Some("mine")));
     assert_eq!(index.scaled_objects_of("shop", &deployment("worker")), [bills.clone(), orders.clone()]);
     assert_eq!(index.scaled_objects_of("other", &deployment("worker")), []);
-    assert_eq!(index.scaled_objects_with_hpa("shop", "keda-hpa-orders"), [orders.clone()]);
-    assert_eq!(index.scaled_objects_with_hpa("shop", "mine"), [bills.clone()]);
+    assert_eq!(index.scaled_objects_with_hpa("shop", "keda-hpa-orders"), vec![orders.clone()]);
+    assert_eq!(index.scaled_objects_with_hpa("shop", "mine"), vec![bills.clone()]);
 
     index.put_object(object("bills", "printer", None));
-    assert_eq!(index.scaled_objects_of("shop", &deployment("worker")), [orders.clone()]);
-    assert_eq!(index.scaled_objects_of("shop", &deployment("printer")), [bills.clone()]);
+    assert_eq!(index.scaled_objects_of("shop", &deployment("worker")), vec![orders.clone()]);
+    assert_eq!(index.scaled_objects_of("shop", &deployment("printer")), vec![bills.clone()]);
     assert_eq!(index.scaled_objects_with_hpa("shop", "mine"), []);
 
     assert!(index.remove_object(&orders).is_some());
@@ -77,13 +79,13 @@ fn of_two_policies_the_first_by_name_counts() {
         policy
     };
     let direct = Some(tidegate_crds::PolicyMode::Direct);
-    assert_eq!(index.put_policy(Named::new("shop", "b"), policy("orders", direct)), [id.clone()]);
-    assert_eq!(index.put_policy(Named::new("shop", "a"), policy("orders", None)), [id.clone()]);
+    assert_eq!(index.put_policy(Named::new("shop", "b"), policy("orders", direct)), vec![id.clone()]);
+    assert_eq!(index.put_policy(Named::new("shop", "a"), policy("orders", None)), vec![id.clone()]);
     assert_eq!(index.scaling_policy(&id).and_then(|policy| policy.spec.mode), None);
     let moved = index.put_policy(Named::new("shop", "a"), policy("bills", None));
     assert_eq!(moved, [id.clone(), TargetId::new("shop", "bills")]);
     assert_eq!(index.scaling_policy(&id).and_then(|policy| policy.spec.mode), direct);
-    assert_eq!(index.remove_policy(&Named::new("shop", "b")), [id.clone()]);
+    assert_eq!(index.remove_policy(&Named::new("shop", "b")), vec![id.clone()]);
     assert!(index.scaling_policy(&id).is_none());
 }
 

@@ -278,7 +278,7 @@ fn walk<'a>(value: Cow<'a, Value>, steps: &[Step], lists_of_one: bool) -> Option
     }
 }
 
-fn list<'v>(value: &'v Value, lists_of_one: bool) -> Option<Vec<&'v Value>> {
+fn list(value: &Value, lists_of_one: bool) -> Option<Vec<&Value>> {
     match value {
         Value::Array(list) => Some(list.iter().collect()),
         other if lists_of_one => Some(vec![other]),

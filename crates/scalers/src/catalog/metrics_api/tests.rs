@@ -1,3 +1,5 @@
+//! Parameters and replies of metrics-api.
+
 use std::time::Duration;
 
 use crate::{MetricType, Problem, TriggerInput, catalog};
@@ -41,6 +43,7 @@ fn rules_between_parameters() {
     }
 }
 
+/// HPA-11
 #[test]
 fn a_formula_needs_no_target() {
     let mut input = input(&[("targetValue", "")]);

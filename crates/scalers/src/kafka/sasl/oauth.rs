@@ -96,6 +96,8 @@ impl Tokens {
 
 fn http_client(config: ClientConfig, egress: &Arc<EgressPolicy>) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
+        // A proxy would dial for us, where no policy is asked; the environment must not name one.
+        .no_proxy()
         .tls_backend_preconfigured(config)
         .dns_resolver(crate::http::Resolver(Arc::clone(egress)))
         // Credentials go to the host that was named and nowhere else.

@@ -156,6 +156,19 @@ impl Running {
         Running::serve(address, state, None).await
     }
 
+    /// Ends it; [`Running::back`] brings it back.
+    #[allow(dead_code, reason = "the tests of the operator need it")]
+    pub async fn away(self) -> (SocketAddr, Arc<State>) {
+        let (address, state) = (self.address, Arc::clone(&self.state));
+        self.stop().await;
+        (address, state)
+    }
+
+    #[allow(dead_code, reason = "the tests of the operator need it")]
+    pub async fn back(address: SocketAddr, state: Arc<State>) -> Self {
+        Running::serve(address, state, None).await
+    }
+
     pub async fn stop(mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;

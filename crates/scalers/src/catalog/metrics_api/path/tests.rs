@@ -1,3 +1,5 @@
+//! Paths into JSON, one line for each form.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
