@@ -55,7 +55,7 @@ async fn a_killed_operator_moves_nothing_and_its_successor_goes_on() {
     at_work = again(at_work).await;
     track.until("web", "has as many as the load needs", |count| count == 5).await;
     at_work = again(at_work).await;
-    stage.polls("web", 3).await;
+    stage.polls(3).await;
     stage.source.says(25);
     at_work = again(at_work).await;
     track.until("web", "is scaled in", |count| count == 3).await;
@@ -64,7 +64,7 @@ async fn a_killed_operator_moves_nothing_and_its_successor_goes_on() {
     at_work = again(at_work).await;
     track.until("web", "is at zero", |count| count == 0).await;
     at_work = again(at_work).await;
-    stage.polls("web", 3).await;
+    stage.polls(3).await;
     let counts = track.of("web");
     assert!(one_hill(&counts, 5), "{counts:?}");
     assert_eq!(counts.last(), Some(&0), "{counts:?}");
@@ -192,7 +192,7 @@ async fn other_writers_do_not_keep_it_from_its_work() {
     stage.until_condition("web", "Active", "True/ScalerActive").await;
     stage.until_condition("web", "Ready", "True/ScaledObjectReady").await;
     until("the HPA is as the ScaledObject says", async || {
-        stage.hpa("keda-hpa-web").await.unwrap().spec.unwrap().max_replicas == 4
+        stage.hpa("keda-hpa-web").await.unwrap().spec.max_replicas == 4
     })
     .await;
     stage.delete("web").await;

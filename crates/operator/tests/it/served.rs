@@ -66,7 +66,7 @@ impl Served {
     pub(crate) async fn start(cluster: &Cluster) -> Served {
         let namespace = cluster.namespace("metrics").await;
         let (options, stop) = (options(&namespace), CancellationToken::new());
-        let (client, board) = (cluster.client(), Readiness::new(), Board::new());
+        let (client, readiness, board) = (cluster.client(), Readiness::new(), Board::new());
         let certificates = Certificates::start(&client, &options, &readiness, &stop).await.unwrap();
         let api = options.external_metrics.clone().unwrap();
         let served = serve_metrics_api(&client, &api, &certificates, &board, Arc::new(NoDemand), &readiness, &stop);

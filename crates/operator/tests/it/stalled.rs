@@ -101,7 +101,7 @@ async fn a_source_that_never_answers_holds_up_nobody() {
     println!("{STALLED} sources stalled; asked through the API server: median {:?}, 99th {:?}", took[100], took[198]);
     stage.source.says(5);
     stage.until_replicas("web", 1).await;
-    stage.polls("web", 5).await;
+    stage.polls(5).await;
     stage.source.says(0);
     stage.until_replicas("web", 0).await;
     // None of those whose source is silent was moved.
