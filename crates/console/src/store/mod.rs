@@ -60,10 +60,12 @@ const MANY_TARGETS: usize = 250;
 
 /// How much a new series keeps where there are so many targets.
 fn shape_among(targets: usize) -> &'static Shape {
-    match targets {
-        0..=FEW_TARGETS => &RICH,
-        0..=MANY_TARGETS => &SLIM,
-        _ => &TINY,
+    if targets <= FEW_TARGETS {
+        &RICH
+    } else if targets <= MANY_TARGETS {
+        &SLIM
+    } else {
+        &TINY
     }
 }
 
