@@ -273,7 +273,7 @@ impl State {
             Some(MetricTarget::Utilization(percent)) => percent as u64,
             _ => 100,
         };
-        let busy = goal * dice.of(&[20, 60, 90, 100, 110, 150, 250]) / 100;
+        let busy = goal * dice.of(&[20_u64, 60, 90, 100, 110, 150, 250]) / 100;
         let stays = dice.percent(40);
         let pods = &mut self.scene.pods;
         if !stays {
