@@ -55,6 +55,8 @@ fn scaled_object(name: &str, spec: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn definitions_can_be_applied_explained_and_applied_again() {
     let cluster = Cluster::shared().await;
+    // Two `kubectl apply` of the same new object at once are a race between them.
+    let _turn = cluster.alone().await;
     let namespace = cluster.namespace("crds").await;
     let definitions = run(&["crds"]).out;
     let (applied, said) = kubectl(cluster, &["apply", "-f", "-"], &definitions);

@@ -35,6 +35,8 @@ const SYNCS: usize = 40;
 const GROUP: &str = "toys.tidegate.dev";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "in real time, for a quiet machine, and with objects of two external metrics still apart (docs/differences-from-hpa.md): \
+            cargo test -p tidegate-cluster --test it differential -- --ignored"]
 async fn the_engine_moves_as_the_horizontal_pod_autoscaler_does() {
     let syncs = std::env::var("TIDEGATE_DIFFERENTIAL_SYNCS").map_or(SYNCS, |text| text.parse().unwrap());
     let options = ClusterOptions {
