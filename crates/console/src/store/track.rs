@@ -232,7 +232,7 @@ impl<T: Copy> Ring<T> {
             self.entries.pop_front();
             self.full = true;
         } else if len == self.entries.capacity() {
-            self.entries.reserve_exact((len / 2).clamp(8, self.keep - len));
+            self.entries.reserve_exact((len / 2).max(8).min(self.keep - len));
         }
         self.entries.push_back(entry);
     }

@@ -27,7 +27,8 @@ fn a_target_tells_what_it_does_now() {
     assert_eq!((&orders["desired"], &orders["lag"]), (&json!(1), &json!(119)));
     assert_eq!(orders["counts"], json!({"replicas": 1, "current": 1, "ready": 1}));
     assert_eq!((&orders["health"], &orders["active"]), (&json!("ok"), &json!(true)));
-    assert_eq!(orders["limits"], json!({"min": 0, "max": 12, "useful": 4}));
+    let tolerance = json!({"up": 0.1, "down": 0.1});
+    assert_eq!(orders["limits"], json!({"min": 0, "max": 12, "useful": 4, "tolerance": tolerance}));
     assert_eq!(orders["producedPerSecond"], 20.0);
     assert_eq!(orders["triggers"][0]["groupState"], "Stable");
     assert_eq!(orders["lastAction"]["sequence"], 541);
