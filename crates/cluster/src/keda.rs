@@ -219,6 +219,8 @@ impl Ground<'_> {
             ("KUBECONFIG".to_owned(), self.kubeconfig.clone()),
             ("POD_NAMESPACE".to_owned(), NAMESPACE.to_owned()),
             ("POD_NAME".to_owned(), format!("{name}-0")),
+            // All namespaces; KEDA ends where it is not set at all.
+            ("WATCH_NAMESPACE".to_owned(), String::new()),
         ];
         all.extend(env.iter().cloned());
         let plan = Plan { name: name.to_owned(), program, args, env: all, health: Some(health.to_owned()) };

@@ -220,10 +220,12 @@ async fn a_webhook_out_of_reach_lets_everything_in_and_nothing_wrong_through() {
     crate::installed::apply(&stage.client, None, &hook).await;
     stage.source.says(5);
     stage.deployment("web", 1).await;
-    stage.scaled_object("web", json!({"minReplicaCount": 3, "maxReplicaCount": 2})).await;
+    // What the schema lets through and only the rules refuse.
+    let broken = json!({"scalingModifiers": {"formula": "load +", "target": "2"}});
+    stage.scaled_object("web", json!({"advanced": broken})).await;
     stage.until_condition("web", "Ready", "False/ScaledObjectCheckFailed").await;
     assert!(stage.hpa("keda-hpa-web").await.is_none());
-    stage.change("web", json!({"minReplicaCount": 0})).await;
+    stage.change("web", json!({"advanced": null})).await;
     stage.until_condition("web", "Ready", "True/ScaledObjectReady").await;
     // A second one for the same target would fight with the first.
     stage.scaled_object("rival", json!({"scaleTargetRef": {"name": "web"}})).await;

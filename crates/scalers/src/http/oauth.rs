@@ -121,6 +121,10 @@ impl TokenSource {
         }
         let mut secrets: Vec<_> = parameters.iter().map(|(_, value)| value.clone()).collect();
         secrets.push(secret.clone());
+        // A server that quotes the request in its refusal would bring them into the error.
+        secrets.extend(endpoint.query().map(Secret::new));
+        secrets
+            .extend(endpoint.query_pairs().filter(|(_, value)| !value.is_empty()).map(|(_, value)| Secret::new(value)));
         Request::post("asking for an access token", endpoint.clone(), form, secrets)
     }
 }
