@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::go;
 use crate::run::{root, run, run_command, say};
 use crate::servers;
 
@@ -14,7 +15,11 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
         command.arg("--workspace");
     }
     command.args(args).current_dir(root());
-    run_command(&mut command)
+    // A kubectl that was built here comes last: one that the machine has is preferred.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([go::kubectl_folder()]);
+    let path = std::env::join_paths(folders).map_err(|error| format!("putting kubectl into PATH: {error}"))?;
+    run_command(command.env("PATH", path))
 }
 
 /// Everything that must hold before a change is merged.

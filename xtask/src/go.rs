@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::run::{output, root, say};
+use crate::run::{exists, output, root, say};
 
 /// The release that tests and benches run against.
 const KUBERNETES_VERSION: &str = "1.36.3";
@@ -74,16 +74,27 @@ struct Server {
 
 /// kube-apiserver, kube-controller-manager and kube-scheduler.
 pub(crate) fn kubernetes() -> Result<(), String> {
+    let commands = &["cmd/kube-apiserver", "cmd/kube-controller-manager", "cmd/kube-scheduler"];
+    build(&of_kubernetes("kubernetes", commands, "five minutes and more")).map(drop)
+}
+
+/// kubectl, where the machine has none: some tests do what a person would do with it.
+pub(crate) fn kubectl() -> Result<(), String> {
+    if exists("kubectl") {
+        return Ok(());
+    }
+    build(&of_kubernetes("kubectl", &["cmd/kubectl"], "a minute")).map(drop)
+}
+
+/// Where it is when it was built here.
+pub(crate) fn kubectl_folder() -> PathBuf {
+    root().join("target/servers/kubectl/bin")
+}
+
+fn of_kubernetes(name: &'static str, commands: &'static [&'static str], takes: &'static str) -> Server {
     let staging = KUBERNETES_VERSION.strip_prefix("1.").unwrap_or(KUBERNETES_VERSION);
-    let server = Server {
-        name: "kubernetes",
-        module: "k8s.io/kubernetes",
-        version: KUBERNETES_VERSION,
-        commands: &["cmd/kube-apiserver", "cmd/kube-controller-manager", "cmd/kube-scheduler"],
-        replaced: STAGING.iter().map(|name| format!("k8s.io/{name} => k8s.io/{name} v0.{staging}")).collect(),
-        takes: "five minutes and more",
-    };
-    build(&server).map(drop)
+    let replaced = STAGING.iter().map(|name| format!("k8s.io/{name} => k8s.io/{name} v0.{staging}")).collect();
+    Server { name, module: "k8s.io/kubernetes", version: KUBERNETES_VERSION, commands, replaced, takes }
 }
 
 /// KEDA's three programs, its CRDs and its webhook configuration.
@@ -130,7 +141,7 @@ fn stamp(folder: &Path, server: &Server) -> Result<(), String> {
     fs::write(stamp_file(folder, server), "").map_err(|error| format!("writing in {}: {error}", folder.display()))
 }
 
-/// Builds a server unless it is there. Gives its folder if it was built; Kubernetes is stamped, KEDA by its caller.
+/// Builds a server unless it is there. Gives its folder if it was built; all are stamped but KEDA, which its caller does.
 fn build(server: &Server) -> Result<Option<PathBuf>, String> {
     let folder = root().join("target/servers").join(server.name);
     if stamp_file(&folder, server).exists() {
@@ -147,7 +158,7 @@ fn build(server: &Server) -> Result<Option<PathBuf>, String> {
     fs::write(&file, tools_go(server)).map_err(|error| format!("writing {}: {error}", file.display()))?;
     say(&format!("building {} {} with Go ({}, once; cached after)", server.name, server.version, server.takes));
     compile(server, &folder)?;
-    if server.name == "kubernetes" {
+    if server.name != "keda" {
         stamp(&folder, server)?;
     }
     Ok(Some(folder))

@@ -1,7 +1,8 @@
 //! The real servers that tests and benches run: put where the tests look for them, from package registries alone.
 //!
 //! Apache Kafka comes from Maven Central into `target/servers/kafka/lib`, Kubernetes from the Go module proxy into
-//! `target/servers/kubernetes/bin`. Prometheus (with promtool), Chromium and etcd are Debian packages; as root they are installed when missing, otherwise the command to do so is named.
+//! `target/servers/kubernetes/bin`, as kubectl where there is none. Prometheus (with promtool), Chromium and etcd are Debian
+//! packages; as root they are installed when missing, otherwise the command to do so is named.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +21,8 @@ const PACKAGES: [(&str, &str); 3] = [("prometheus", "prometheus"), ("chromium", 
 pub(crate) fn setup() -> Result<(), String> {
     packages()?;
     kafka()?;
-    go::kubernetes()
+    go::kubernetes()?;
+    go::kubectl()
 }
 
 /// Only what a cluster needs.
