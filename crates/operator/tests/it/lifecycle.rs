@@ -128,6 +128,8 @@ async fn a_finalizer_never_holds_up_what_is_to_go() {
 #[tokio::test]
 async fn a_restart_changes_nothing() {
     let mut stage = Stage::new("again").await;
+    // While nobody serves external metrics for the whole cluster, the HPA has no news of its own.
+    let _turn = stage.cluster.alone().await;
     stage.deployment("web", 0).await;
     stage.source.says(5);
     stage.scaled_object("web", json!({"cooldownPeriod": 3600})).await;

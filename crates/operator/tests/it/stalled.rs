@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tidegate_engine::TargetId;
@@ -48,8 +48,11 @@ impl Flow {
     }
 
     fn trigger(&self, number: usize) -> Value {
-        let metadata =
-            json!({"url": format!("http://{}/{number}", self.address), "valueLocation": "value", "targetValue": "10"});
+        // Long enough that the reads still hang when everything was looked at.
+        let metadata = json!({
+            "url": format!("http://{}/{number}", self.address), "valueLocation": "value", "targetValue": "10",
+            "timeout": "60000",
+        });
         json!([{"type": "metrics-api", "metadata": metadata}])
     }
 }
@@ -63,8 +66,7 @@ const METRIC: &str = "s0-metric-api-value";
 async fn a_source_that_never_answers_holds_up_nobody() {
     let stage = Stage::without_operator("stalled").await;
     let _turn = stage.cluster.alone().await;
-    // Long enough that the reads still hang when everything was looked at.
-    let seat = Seat::new(&stage).with(|options| options.http_timeout = Duration::from_secs(60));
+    let seat = Seat::new(&stage);
     let at_work = seat.replica(&stage).await;
     seat.aggregate(&stage).await;
     let flow = Flow::start().await;
