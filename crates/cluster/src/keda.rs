@@ -221,6 +221,8 @@ impl Ground<'_> {
             ("POD_NAME".to_owned(), format!("{name}-0")),
             // All namespaces; KEDA ends where it is not set at all.
             ("WATCH_NAMESPACE".to_owned(), String::new()),
+            // In a pod it would read its own from a file.
+            ("KEDA_CLUSTER_OBJECT_NAMESPACE".to_owned(), NAMESPACE.to_owned()),
         ];
         all.extend(env.iter().cloned());
         let plan = Plan { name: name.to_owned(), program, args, env: all, health: Some(health.to_owned()) };

@@ -217,6 +217,8 @@ fn spawn(world: &World, port: u16, log: &Path) -> Child {
         .args(["--admission-bind-address", "0", "--metrics-bind-address", "0", "--health-probe-bind-address", "0"])
         .args(["--console-bind-address", "0", "--allow-address", "127.0.0.0/8", "--allow-address", "::1"])
         .args(["--kubeconfig".as_ref(), world.cluster.kubeconfig().as_os_str()])
+        // The allocator as deploy/tidegate.yaml sets it, without profiling.
+        .envs([("MALLOC_CONF", "background_thread:true,dirty_decay_ms:1000")])
         .envs([("WATCH_NAMESPACE", ""), ("POD_NAMESPACE", "keda")])
         .stdin(Stdio::null())
         .stdout(file.try_clone().expect("a log"))
