@@ -155,7 +155,8 @@ async fn a_fallback_needs_no_status() {
     stage.scaled_object("web", json!({"fallback": {"failureThreshold": 1, "replicas": 3}})).await;
     stage.until_replicas("web", 1).await;
     assert_eq!(stage.metric("web", "s0-prometheus"), Some(Ok(30.0)));
-    assert!(asked.lines().iter().any(|line| line.contains("/status ")), "it was tried");
+    // Statuses are gathered for a moment before they are written.
+    until("a status was tried", async || asked.lines().iter().any(|line| line.contains("/status "))).await;
     assert!(stage.object("web").await.unwrap().status.is_none());
 }
 
