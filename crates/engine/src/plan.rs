@@ -10,6 +10,14 @@ use crate::time::{ShiftBack, Timestamp};
 /// then is fresh enough.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// Whoever wanted a reading and does not come for it is late: it is read again after so long, then after twice as long,
+/// and so on. A HorizontalPodAutoscaler comes within half a second where nothing is busy, and much later where its
+/// controller's workers are.
+const FIRST_REPEAT: Duration = Duration::from_millis(1500);
+
+/// So often; then nobody is expected to come any more. The last repeat is 46.5 s after the first reading.
+const REPEATS: u32 = 5;
+
 /// A read under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flight {
@@ -34,8 +42,10 @@ pub(crate) enum Due {
 pub(crate) struct Plan {
     /// The next poll. `None`: somebody else reads this trigger.
     pub(crate) next: Option<Timestamp>,
-    /// A read between two polls.
+    /// A read between two polls, since something happened at the source.
     wanted: Option<Timestamp>,
+    /// A read between two polls for somebody who is expected to ask, and how many were made for them before.
+    expected: Option<(Timestamp, u32)>,
     /// Another read is wanted as soon as the one under way is done, since that began too early.
     again: bool,
     /// When it was last asked.
@@ -51,7 +61,16 @@ impl Plan {
     /// Due at once, if it is ours to read.
     pub(crate) fn new(policy: &Policy, trigger: &TriggerPolicy, now: Timestamp) -> Self {
         let next = policy.reads(trigger).then_some(now);
-        Plan { next, wanted: None, again: false, asked: None, flight: None, breaker: None, paced: false }
+        Plan {
+            next,
+            wanted: None,
+            expected: None,
+            again: false,
+            asked: None,
+            flight: None,
+            breaker: None,
+            paced: false,
+        }
     }
 
     /// Puts the first read off to `slot`.
@@ -65,19 +84,25 @@ impl Plan {
     /// When there is something to do: a read to be made, or one to be given up.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         let deadline = self.flight.map(|flight| flight.deadline);
-        self.next.into_iter().chain(self.wanted).chain(deadline).min()
+        let expected = self.expected.map(|(at, _)| at);
+        self.next.into_iter().chain(self.wanted).chain(expected).chain(deadline).min()
     }
 
     /// Takes the slot that is due, if one is, and moves on to the next. A slot is lost while a read is under way.
     pub(crate) fn take_slot(&mut self, trigger: &TriggerPolicy, now: Timestamp) -> Option<Due> {
         let poll = self.next.is_some_and(|next| next <= now);
-        let extra = self.wanted.is_some_and(|wanted| wanted <= now);
+        let wanted = self.wanted.is_some_and(|wanted| wanted <= now);
+        let expected = self.expected.filter(|(at, _)| *at <= now);
         if poll {
             self.next = Some(self.slot_after(trigger, now));
         }
-        if extra {
+        if wanted {
             self.wanted = None;
         }
+        if let Some((_, before)) = expected {
+            self.expected = repeat_after(now, before);
+        }
+        let extra = wanted || expected.is_some();
         if self.flight.is_some() {
             return None;
         }
@@ -108,30 +133,44 @@ impl Plan {
         }
     }
 
-    /// Somebody wants a fresh value at `by`.
+    /// Somebody is expected to ask at `by`, and had by now what was read for them before.
     pub(crate) fn want(&mut self, by: Timestamp, now: Timestamp) {
         let at = by.max(now);
         let Some(next) = self.next else { return };
+        let other = self.expected.filter(|(other, before)| *before == 0 && *other <= at);
         let polled = next <= at && at.since(next) < FRESH;
         let read = self.asked.is_some_and(|asked| at.since(asked) < FRESH);
-        if !polled && !read {
-            self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
-        }
+        self.expected = match (polled, read) {
+            _ if other.is_some() => other,
+            (_, true) => None,
+            (true, false) => repeat_after(next, 0),
+            (false, false) => Some((at, 0)),
+        };
     }
 
     /// Something happened at the source: a read that began before does not show it.
     pub(crate) fn want_now(&mut self, now: Timestamp) {
         match self.flight {
             Some(_) => self.again = true,
-            None => self.want(now, now),
+            None if self.asked.is_some_and(|asked| now.since(asked) < FRESH) => {}
+            None => self.wanted = self.next.map(|_| now),
         }
     }
+}
+
+/// When a read that was made at `now` for somebody expected is to be repeated if they do not come; `before`: how many were
+/// made before it.
+fn repeat_after(now: Timestamp, before: u32) -> Option<(Timestamp, u32)> {
+    (before < REPEATS).then(|| (now + FIRST_REPEAT * 2_u32.pow(before), before + 1))
 }
 
 impl ShiftBack for Plan {
     fn shift_back(&mut self, by: Duration) {
         self.next.shift_back(by);
         self.wanted.shift_back(by);
+        if let Some((at, _)) = &mut self.expected {
+            at.shift_back(by);
+        }
         self.asked.shift_back(by);
         self.breaker.shift_back(by);
         if let Some(flight) = &mut self.flight {

@@ -2,7 +2,9 @@
 
 use super::flow::Flow;
 use super::{Ask, NOW, outage, policy, seconds};
-use crate::{Command, Event, Formula, FormulaPolicy, MetricTarget, Pause, Policy, Reading, Rule, explain};
+use crate::{
+    Command, Event, Formula, FormulaPolicy, MetricTarget, Pause, Policy, ReadError, Reading, Rule, Timestamp, explain,
+};
 
 fn push(flow: &mut Flow) {
     flow.send(Event::Activated { target: flow.id.clone(), trigger: 0 });
@@ -127,9 +129,62 @@ fn a_wanted_reading_comes_between_polls_and_not_beside_them() {
     assert!(middle >= 2, "the slots of this source leave room");
     wanted(&mut flow, middle);
     assert_eq!(flow.wake, Some(NOW + seconds(middle)));
+    extra_reads(&mut flow, NOW, poll, &Ok(0.0));
+    assert_eq!(flow.wake, Some(poll), "the poll comes when it was due");
+}
+
+/// Wakes and answers until no read between polls is left; says when each was, in milliseconds after `since`.
+fn extra_reads(flow: &mut Flow, since: Timestamp, before: Timestamp, outcome: &Result<f64, ReadError>) -> Vec<u128> {
+    let mut made = Vec::new();
+    while flow.wake.is_some_and(|wake| wake < before) {
+        flow.wake();
+        if flow.commands.is_empty() {
+            continue;
+        }
+        made.push(flow.now.since(since).as_millis());
+        flow.answer(outcome.clone());
+    }
+    made
+}
+
+/// An hour between polls, so that only wanted readings are in the way.
+fn rarely_polled() -> (Flow, Timestamp) {
+    let mut rare = policy(0, 10, 1);
+    rare.triggers[0].polling_interval = seconds(3600);
+    let mut flow = Flow::new(rare, 0);
+    flow.answer(Ok(0.0));
+    let poll = flow.wake.unwrap();
+    assert!(poll.since(NOW) > seconds(120), "the slots of this source leave room");
+    (flow, poll)
+}
+
+#[test]
+fn whoever_is_late_finds_a_value_that_is_not_much_older_for_it() {
+    let (mut flow, poll) = rarely_polled();
+    wanted(&mut flow, 15);
+    assert_eq!(
+        extra_reads(&mut flow, NOW, poll, &Ok(0.0)),
+        [15_000, 16_500, 19_500, 25_500, 37_500, 61_500],
+        "twice as long each time, and then nobody is expected any more"
+    );
+}
+
+#[test]
+fn whoever_came_is_read_for_no_more_until_they_are_expected_again() {
+    let (mut flow, poll) = rarely_polled();
+    wanted(&mut flow, 15);
     flow.wake();
     flow.answer(Ok(0.0));
-    assert_eq!(flow.wake, Some(poll), "the poll comes when it was due");
+    flow.now = flow.now + std::time::Duration::from_millis(600);
+    wanted(&mut flow, 30);
+    flow.now = NOW + seconds(29);
+    assert_eq!(extra_reads(&mut flow, NOW, poll, &Ok(0.0))[..2], [30_000, 31_500]);
+    // Somebody else who asks in between does not put off what the first one expects.
+    flow.now = flow.now + seconds(10);
+    let now = flow.now.since(NOW).as_secs();
+    wanted(&mut flow, now + 5);
+    wanted(&mut flow, now + 9);
+    assert_eq!(flow.wake, Some(NOW + seconds(now + 5)));
 }
 
 /// FB-03.
@@ -137,10 +192,9 @@ fn a_wanted_reading_comes_between_polls_and_not_beside_them() {
 fn a_wanted_reading_that_fails_counts_for_nothing() {
     let mut flow = Flow::new(policy(0, 10, 1), 2);
     flow.answer(Ok(20.0));
-    let made = flow.records.len();
+    let (made, poll) = (flow.records.len(), flow.wake.unwrap());
     wanted(&mut flow, 3);
-    flow.wake();
-    flow.answer(Err(outage()));
+    assert!(!extra_reads(&mut flow, NOW, poll, &Err(outage())).is_empty());
     assert_eq!(flow.records.len(), made, "nothing was learned");
     flow.wake();
     flow.answer(Err(outage()));
