@@ -33,7 +33,7 @@ USAGE: cargo xtask CHORE
   deny         cargo-deny's bans, licenses and sources (installs cargo-deny under target/tools when it is missing)
   ci           what the continuous integration runs: fmt, tidy, clippy, test, deny
   bench        every bench, with its peer where there is one
-  bench scale [--objects N] [--sides hpa,direct,keda] [--quick]
+  bench scale [--objects N] [--sides hpa,direct,keda] [--phases rest,metric,topics,burst,stalled,killed,lag] [--quick]
                many ScaledObjects on a real control plane, beside KEDA (first: cargo xtask keda setup)
   help         this text
 

@@ -9,7 +9,7 @@ use kube::api::Api;
 use kube::runtime::{WatchStreamExt, watcher};
 
 use crate::figures::{Figures, short, spread};
-use crate::settings::Settings;
+use crate::settings::{Phase, Settings};
 use crate::side::{Kind, Side};
 use crate::world::{NAMESPACE, World};
 
@@ -25,23 +25,40 @@ pub async fn run(world: &World, side: &mut Side, settings: &Settings, table: &mu
     served(world, side).await;
     note("first manifest to every HPA there (direct: to every object ready)", short(begun.elapsed()));
     answered(world, side).await;
-    rest(world, side, settings, "at rest", &mut note).await;
-    if side.kind.serves_metrics() {
+    if settings.wants(Phase::Rest) {
+        rest(world, side, settings, "at rest", &mut note).await;
+    }
+    if settings.wants(Phase::Metric) && side.kind.serves_metrics() {
         note("external metric through the API server", spread(asked(world, settings.requests()).await));
     }
-    let (first, full) = burst(world, 200).await;
-    note("burst to first change of replicas", spread(first));
-    note("burst to 10 replicas", spread(full));
-    rest(world, side, settings, "with lag in every group", &mut note).await;
-    if side.kind.serves_metrics() {
+    if settings.wants(Phase::Topics) {
+        topics(world, side, settings, &mut note).await;
+    }
+    if settings.wants(Phase::Burst) {
+        let (first, full) = burst(world, 200).await;
+        note("burst to first change of replicas", spread(first));
+        note("burst to 10 replicas", spread(full));
+        if settings.wants(Phase::Rest) {
+            rest(world, side, settings, "with lag in every group", &mut note).await;
+        }
+    }
+    if settings.wants(Phase::Stalled) && side.kind.serves_metrics() {
         stalled(world, settings, &mut note).await;
     }
-    restarted(world, side, &mut note).await;
-    world.clear().await;
-    let begun = Instant::now();
-    world.scaled_objects(false).await;
-    served(world, side).await;
-    note("the same with lag waiting in every group", short(begun.elapsed()));
+    if settings.wants(Phase::Killed) {
+        killed(world, side, &mut note).await;
+    }
+    if settings.wants(Phase::Lag) {
+        world.clear().await;
+        if !settings.wants(Phase::Burst) {
+            world.produce(200);
+        }
+        let begun = Instant::now();
+        world.scaled_objects(side.kind == Kind::Direct).await;
+        served(world, side).await;
+        note("the same with lag waiting in every group", short(begun.elapsed()));
+        note("memory, after all of it", format!("{} MB", side.resident_bytes() / 1_000_000));
+    }
     world.clear().await;
     world.commit();
     world.reset().await;
@@ -169,6 +186,17 @@ async fn burst(world: &World, each: usize) -> (Vec<Duration>, Vec<Duration>) {
     (first, full)
 }
 
+/// Topics that no trigger names.
+async fn topics(world: &World, side: &Side, settings: &Settings, note: &mut impl FnMut(&str, String)) {
+    let before = side.resident_bytes();
+    world.other_topics(500);
+    // KEDA's client learns of them when it next fetches the cluster's metadata, which is every ten minutes.
+    let wait = if settings.quick || side.kind != Kind::Keda { 60 } else { 660 };
+    tokio::time::sleep(Duration::from_secs(wait)).await;
+    let (before, after) = (before / 1_000_000, side.resident_bytes() / 1_000_000);
+    note("memory before and after 500 other topics of 10 partitions", format!("{before} MB, {after} MB"));
+}
+
 /// The broker accepts connections and answers nothing.
 async fn stalled(world: &World, settings: &Settings, note: &mut impl FnMut(&str, String)) {
     world.broker.signal("-STOP");
@@ -188,7 +216,7 @@ async fn stalled(world: &World, settings: &Settings, note: &mut impl FnMut(&str,
     note("metric while the broker is stalled", format!("{}; {failed} of 40 failed", spread(times)));
 }
 
-async fn restarted(world: &World, side: &mut Side, note: &mut impl FnMut(&str, String)) {
+async fn killed(world: &World, side: &mut Side, note: &mut impl FnMut(&str, String)) {
     let before = replicas(world).await;
     side.kill_and_start(world).await;
     let mut times = answered(world, side).await;

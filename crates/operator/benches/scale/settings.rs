@@ -11,12 +11,52 @@ pub struct Settings {
     pub sides: Vec<Kind>,
     /// Shorter rests and fewer requests: for trying the bench itself.
     pub quick: bool,
+    /// What is measured once everything is served.
+    pub phases: Vec<Phase>,
+}
+
+/// A part of the bench that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// CPU, writes, memory and connections while nothing happens.
+    Rest,
+    /// Answers of the metrics API while nothing happens.
+    Metric,
+    /// Lag in every group at once.
+    Burst,
+    /// A broker that accepts connections and answers nothing.
+    Stalled,
+    /// The process killed and started again.
+    Killed,
+    /// Everything made anew with lag waiting in every group.
+    Lag,
+    /// Memory while the broker gets 500 more topics of 10 partitions.
+    Topics,
+}
+
+const PHASES: [(&str, Phase); 7] = [
+    ("rest", Phase::Rest),
+    ("metric", Phase::Metric),
+    ("burst", Phase::Burst),
+    ("stalled", Phase::Stalled),
+    ("killed", Phase::Killed),
+    ("lag", Phase::Lag),
+    ("topics", Phase::Topics),
+];
+
+impl Phase {
+    fn parse(text: &str) -> Result<Phase, String> {
+        let known = || PHASES.map(|(name, _)| name).join(", ");
+        let found = PHASES.iter().find(|(name, _)| *name == text).map(|(_, phase)| *phase);
+        found.ok_or_else(|| format!("unknown phase {text:?}; known: {}", known()))
+    }
 }
 
 impl Settings {
     /// Understands the arguments after the program's name.
     pub fn from_args(mut args: impl Iterator<Item = String>) -> Result<Settings, String> {
-        let mut settings = Settings { objects: 1000, sides: vec![Kind::Hpa, Kind::Direct], quick: false };
+        let phases = PHASES.map(|(_, phase)| phase).to_vec();
+        let mut settings = Settings { objects: 1000, sides: vec![Kind::Hpa, Kind::Direct], quick: false, phases };
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
             match arg.as_str() {
@@ -25,13 +65,21 @@ impl Settings {
                     settings.objects = text.parse().map_err(|_| format!("--objects: {text:?} is not a number"))?;
                 }
                 "--sides" => settings.sides = value()?.split(',').map(Kind::parse).collect::<Result<_, _>>()?,
+                "--phases" => settings.phases = value()?.split(',').map(Phase::parse).collect::<Result<_, _>>()?,
                 "--quick" => settings.quick = true,
                 // Cargo adds it.
                 "--bench" => {}
-                other => return Err(format!("unknown argument {other:?}; known: --objects, --sides, --quick")),
+                other => {
+                    return Err(format!("unknown argument {other:?}; known: --objects, --sides, --phases, --quick"));
+                }
             }
         }
         Ok(settings)
+    }
+
+    /// Whether this is wanted.
+    pub fn wants(&self, phase: Phase) -> bool {
+        self.phases.contains(&phase)
     }
 
     /// Seconds of a rest in which CPU and writes are counted.

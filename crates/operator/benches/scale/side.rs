@@ -212,13 +212,24 @@ async fn aggregate(world: &World, port: u16) {
 
 fn spawn(world: &World, port: u16, log: &Path) -> Child {
     let file = std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a log");
+    // For looking into it: where profiles are served, and what the allocator does.
+    let profiling = std::env::var("TIDEGATE_BENCH_PROFILING").unwrap_or_else(|_| "0".to_owned());
+    let allocator = std::env::var("TIDEGATE_BENCH_MALLOC_CONF");
+    let allocator = allocator.unwrap_or_else(|_| "background_thread:true,dirty_decay_ms:1000".to_owned());
     Command::new(program())
-        .args(["operator", "--enable-cert-rotation", "--secure-port", &port.to_string()])
+        .args([
+            "operator",
+            "--profiling-bind-address",
+            &profiling,
+            "--enable-cert-rotation",
+            "--secure-port",
+            &port.to_string(),
+        ])
         .args(["--admission-bind-address", "0", "--metrics-bind-address", "0", "--health-probe-bind-address", "0"])
         .args(["--console-bind-address", "0", "--allow-address", "127.0.0.0/8", "--allow-address", "::1"])
         .args(["--kubeconfig".as_ref(), world.cluster.kubeconfig().as_os_str()])
         // The allocator as deploy/tidegate.yaml sets it, without profiling.
-        .envs([("MALLOC_CONF", "background_thread:true,dirty_decay_ms:1000")])
+        .envs([("MALLOC_CONF", allocator)])
         .envs([("WATCH_NAMESPACE", ""), ("POD_NAMESPACE", "keda")])
         .stdin(Stdio::null())
         .stdout(file.try_clone().expect("a log"))

@@ -89,6 +89,15 @@ impl World {
         PRODUCED.fetch_add(each, std::sync::atomic::Ordering::SeqCst);
     }
 
+    /// Makes topics that nobody reads. They stay: those of an earlier world count too.
+    pub fn other_topics(&self, count: usize) {
+        let mut raw = self.broker.raw();
+        let first = OTHER_TOPICS.fetch_add(count, std::sync::atomic::Ordering::SeqCst);
+        for topic in first..first + count {
+            raw.create_topic(&format!("other-{topic}"), PARTITIONS as i32);
+        }
+    }
+
     fn produced(&self) -> usize {
         PRODUCED.load(std::sync::atomic::Ordering::SeqCst)
     }
@@ -167,6 +176,9 @@ impl World {
 
 /// Records written to each partition so far, by all worlds: they share the broker.
 static PRODUCED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+/// Topics that were made beside the one that is read.
+static OTHER_TOPICS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 fn deployment(index: usize) -> Value {
     let name = format!("worker-{index}");
