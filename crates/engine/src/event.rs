@@ -49,8 +49,8 @@ pub enum Event {
         trigger: usize,
     },
     /// Somebody will soon want to know a trigger's value: it is read not later than `by`, between two polls if none is
-    /// due just before. Until it is wanted again it is read a few times more, each time after twice as long, so that
-    /// whoever comes late finds no value that is much older for it. Costs nothing where a read is under way or was made
+    /// due just before. Until it is wanted again it is read a few times more, less and less often, so that whoever
+    /// comes late finds no value that is much older for it. Costs nothing where a read is under way or was made
     /// within the last second; and where it fails, what was read before stands until the next poll.
     ReadWanted {
         /// Whose.

@@ -10,13 +10,16 @@ use crate::time::{ShiftBack, Timestamp};
 /// then is fresh enough.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Whoever wanted a reading and does not come for it is late: it is read again after so long, then after twice as long,
-/// and so on. A HorizontalPodAutoscaler comes within half a second where nothing is busy, and much later where its
+/// Whoever wanted a reading and does not come for it is late: it is read again after so long, and then every quarter of
+/// their delay. A HorizontalPodAutoscaler comes within half a second where nothing is busy, and many seconds later where its
 /// controller's workers are.
-const FIRST_REPEAT: Duration = Duration::from_millis(1500);
+const SHORTEST_REPEAT: Duration = Duration::from_millis(1500);
 
-/// So often; then nobody is expected to come any more. The last repeat is 46.5 s after the first reading.
-const REPEATS: u32 = 5;
+/// Repeats keep to this grid, so that those of one source still go together.
+const REPEAT_GRID: Duration = Duration::from_millis(500);
+
+/// Whoever is so late is not expected any more.
+const LATEST: Duration = Duration::from_secs(60);
 
 /// A read under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +47,8 @@ pub(crate) struct Plan {
     pub(crate) next: Option<Timestamp>,
     /// A read between two polls, since something happened at the source.
     wanted: Option<Timestamp>,
-    /// A read between two polls for somebody who is expected to ask, and how many were made for them before.
-    expected: Option<(Timestamp, u32)>,
+    /// A read between two polls for somebody who is expected to ask.
+    expected: Option<Expected>,
     /// Another read is wanted as soon as the one under way is done, since that began too early.
     again: bool,
     /// When it was last asked.
@@ -84,7 +87,7 @@ impl Plan {
     /// When there is something to do: a read to be made, or one to be given up.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         let deadline = self.flight.map(|flight| flight.deadline);
-        let expected = self.expected.map(|(at, _)| at);
+        let expected = self.expected.map(|expected| expected.at);
         self.next.into_iter().chain(self.wanted).chain(expected).chain(deadline).min()
     }
 
@@ -92,15 +95,15 @@ impl Plan {
     pub(crate) fn take_slot(&mut self, trigger: &TriggerPolicy, now: Timestamp) -> Option<Due> {
         let poll = self.next.is_some_and(|next| next <= now);
         let wanted = self.wanted.is_some_and(|wanted| wanted <= now);
-        let expected = self.expected.filter(|(at, _)| *at <= now);
+        let expected = self.expected.filter(|expected| expected.at <= now);
         if poll {
             self.next = Some(self.slot_after(trigger, now));
         }
         if wanted {
             self.wanted = None;
         }
-        if let Some((_, before)) = expected {
-            self.expected = repeat_after(now, before);
+        if let Some(expected) = expected {
+            self.expected = expected.repeated(now);
         }
         let extra = wanted || expected.is_some();
         if self.flight.is_some() {
@@ -137,14 +140,14 @@ impl Plan {
     pub(crate) fn want(&mut self, by: Timestamp, now: Timestamp) {
         let at = by.max(now);
         let Some(next) = self.next else { return };
-        let other = self.expected.filter(|(other, before)| *before == 0 && *other <= at);
+        let other = self.expected.filter(|other| other.since.is_none() && other.at <= at);
         let polled = next <= at && at.since(next) < FRESH;
         let read = self.asked.is_some_and(|asked| at.since(asked) < FRESH);
         self.expected = match (polled, read) {
             _ if other.is_some() => other,
             (_, true) => None,
-            (true, false) => repeat_after(next, 0),
-            (false, false) => Some((at, 0)),
+            (true, false) => Expected::at(next).repeated(now),
+            (false, false) => Some(Expected::at(at)),
         };
     }
 
@@ -158,19 +161,44 @@ impl Plan {
     }
 }
 
-/// When a read that was made at `now` for somebody expected is to be repeated if they do not come; `before`: how many were
-/// made before it.
-fn repeat_after(now: Timestamp, before: u32) -> Option<(Timestamp, u32)> {
-    (before < REPEATS).then(|| (now + FIRST_REPEAT * 2_u32.pow(before), before + 1))
+/// Somebody who is expected to ask for the value.
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    /// When it is read for them next.
+    at: Timestamp,
+    /// When it was first read for them.
+    since: Option<Timestamp>,
+}
+
+impl Expected {
+    fn at(at: Timestamp) -> Self {
+        Expected { at, since: None }
+    }
+
+    /// After the read at `at`: the next one, if they do not come.
+    fn repeated(self, now: Timestamp) -> Option<Self> {
+        let since = self.since.unwrap_or(self.at);
+        let late = self.at.since(since);
+        let steps = (late / 4).max(SHORTEST_REPEAT).as_millis() / REPEAT_GRID.as_millis();
+        let pause = REPEAT_GRID * u32::try_from(steps).unwrap_or(u32::MAX);
+        let next = self.at + pause;
+        let at = if next > now { next } else { now + pause };
+        (late < LATEST).then_some(Expected { at, since: Some(since) })
+    }
+}
+
+impl ShiftBack for Expected {
+    fn shift_back(&mut self, by: Duration) {
+        self.at.shift_back(by);
+        self.since.shift_back(by);
+    }
 }
 
 impl ShiftBack for Plan {
     fn shift_back(&mut self, by: Duration) {
         self.next.shift_back(by);
         self.wanted.shift_back(by);
-        if let Some((at, _)) = &mut self.expected {
-            at.shift_back(by);
-        }
+        self.expected.shift_back(by);
         self.asked.shift_back(by);
         self.breaker.shift_back(by);
         if let Some(flight) = &mut self.flight {
