@@ -15,6 +15,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 
+use crate::lane::Lane;
 use queue::Queue;
 
 /// Whether an event is expected.
@@ -59,8 +60,14 @@ impl Recorder {
     /// `identity` (which replica) as `reportingInstance`.
     #[must_use]
     pub fn start(client: Client, controller: &str, identity: &str) -> Recorder {
+        Recorder::start_behind(Lane::default(), client, controller, identity)
+    }
+
+    /// The same, writing only while no replica count is being changed.
+    pub(crate) fn start_behind(lane: Lane, client: Client, controller: &str, identity: &str) -> Recorder {
         let queue = Arc::new(Queue::default());
-        tokio::spawn(writer::run(client, Arc::clone(&queue), wire::Reporter::new(controller, identity)));
+        let reporter = wire::Reporter::new(controller, identity);
+        tokio::spawn(writer::run(client, lane, Arc::clone(&queue), reporter));
         Recorder { shared: Some(Arc::new(Shared { queue })) }
     }
 

@@ -15,6 +15,7 @@ mod demand;
 pub mod events;
 mod hpa;
 mod jitter;
+mod lane;
 mod leadership;
 mod metrics_api;
 mod observed;
@@ -39,4 +40,4 @@ pub use serve::{
     Condition, Heartbeat, MetricsPage, Readiness, Report, Series, ServeError, Serving, console as serve_console,
     health as serve_health, metrics as serve_metrics, profiling as serve_profiling,
 };
-pub use watches::{HpaBrief, HpaOwner, HpaScaling, Index, KnownObject, WorkloadBrief};
+pub use watches::{HpaBrief, HpaOwner, HpaScaling, Index, KnownObject, Packed, WorkloadBrief};

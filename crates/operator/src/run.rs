@@ -25,6 +25,7 @@ use crate::controller::{AllFacts, Controller, Tools};
 use crate::credentials::Credentials;
 use crate::demand::FreshReadings;
 use crate::events::Recorder;
+use crate::lane::Lane;
 use crate::leadership::{Leadership, Leading};
 use crate::metrics_api::{self, MetricsApiError};
 use crate::observed::{Registered, ToCalls};
@@ -117,13 +118,14 @@ pub async fn start(client: Client, options: Options) -> Result<Operator, StartEr
     let clients = clients.observed_by(Arc::new(ToCalls(Arc::clone(&console))));
     let leadership = Leadership::start(client.clone(), &options.own_namespace, options.lease.clone());
     let leading = leadership.leading.clone();
-    let recorder = Recorder::start(client.clone(), CONTROLLER, &identity);
+    let lane = Lane::default();
+    let recorder = Recorder::start_behind(lane.clone(), client.clone(), CONTROLLER, &identity);
     let (changed, changes) = mpsc::unbounded_channel();
     let watches = Watches::start(client.clone(), &options, changed);
     let (inputs_changed, inputs) = mpsc::channel(1024);
     let credentials = Credentials::start(client.clone(), &options, inputs_changed);
     credentials.keep_authentications(recorder.clone(), leading.receiver());
-    let ground = Ground { client, options, readiness, clients, leading, recorder, watches, credentials, console };
+    let ground = Ground { client, options, readiness, clients, leading, recorder, lane, watches, credentials, console };
     let (parts, tools) = ground.assemble();
     let demand = tools.demand.clone();
     let controller = Controller::start(tools, changes, inputs);
@@ -157,6 +159,7 @@ struct Ground {
     clients: Clients,
     leading: Leading,
     recorder: Recorder,
+    lane: Lane,
     watches: Watches,
     credentials: Credentials,
     console: Arc<Store>,
@@ -176,7 +179,7 @@ impl Ground {
         let index = self.watches.index.clone();
         let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
         let (board, bindings, pods) = (Board::new(), Bindings::default(), Pods::new(client.clone()));
-        let status = StatusWriter::start(client.clone(), index.clone(), leading.clone());
+        let status = StatusWriter::start(client.clone(), index.clone(), leading.clone(), self.lane.clone());
         let port = KubeWorkloads {
             client: client.clone(),
             index: index.clone(),
@@ -184,6 +187,7 @@ impl Ground {
             pods: pods.clone(),
             recorder: recorder.clone(),
             leading: leading.clone(),
+            lane: self.lane.clone(),
         };
         let states = StatusStates {
             index: index.clone(),

@@ -165,7 +165,9 @@ impl Side {
 }
 
 fn program() -> PathBuf {
-    let program = workspace_root().join("target/release/tidegate");
+    // Another build can be looked into, as one with symbols.
+    let program = std::env::var_os("TIDEGATE_BENCH_PROGRAM").map(PathBuf::from);
+    let program = program.unwrap_or_else(|| workspace_root().join("target/release/tidegate"));
     assert!(program.exists(), "no {}: run `cargo build --release`", program.display());
     program
 }
@@ -215,7 +217,7 @@ fn spawn(world: &World, port: u16, log: &Path) -> Child {
     // For looking into it: where profiles are served, and what the allocator does.
     let profiling = std::env::var("TIDEGATE_BENCH_PROFILING").unwrap_or_else(|_| "0".to_owned());
     let allocator = std::env::var("TIDEGATE_BENCH_MALLOC_CONF");
-    let allocator = allocator.unwrap_or_else(|_| "background_thread:true,dirty_decay_ms:1000".to_owned());
+    let allocator = allocator.unwrap_or_else(|_| "background_thread:true,dirty_decay_ms:1000,narenas:2".to_owned());
     Command::new(program())
         .args([
             "operator",

@@ -38,7 +38,7 @@ use crate::jitter::jitter;
 use crate::leadership::Leading;
 use crate::scale::{Bindings, KubeWorkloads};
 use crate::status::StatusWriter;
-use crate::watches::{Change, Index};
+use crate::watches::{Change, Index, Packed};
 use build::Connected;
 pub(crate) use facts::AllFacts;
 use queue::Queue;
@@ -83,7 +83,7 @@ struct Served {
     mark: u64,
     metrics: Vec<MetricSpec>,
     /// The HorizontalPodAutoscaler as it was last wanted.
-    hpa: Option<HorizontalPodAutoscaler>,
+    hpa: Option<Packed<HorizontalPodAutoscaler>>,
     /// Tasks that listen to sources that push.
     _listening: Option<DropGuard>,
 }

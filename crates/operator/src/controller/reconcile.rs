@@ -15,7 +15,7 @@ use super::report::Look;
 use super::target::{Target, TargetError};
 use crate::hpa::{HpaError, Wanted, build as build_hpa};
 use crate::status::HpaPart;
-use crate::watches::KnownObject;
+use crate::watches::{KnownObject, Packed};
 
 /// Sources that could not say which metrics they have are asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(15);
@@ -156,7 +156,8 @@ impl Shared {
         let Verdict { errors, warnings } = admission::check(&located, None, &Standing(&self.tools.index));
         let refused: Vec<Problem> = errors.into_iter().map(|refusal| refusal.problem).collect();
         let mut problems: Vec<Problem> = refused.into_iter().filter(|problem| !about_pause(problem)).collect();
-        let given = self.tools.credentials.resolve(look.id, object, target.brief.template.as_deref()).await;
+        let template = target.brief.template.as_ref().and_then(Packed::value);
+        let given = self.tools.credentials.resolve(look.id, object, template.as_ref()).await;
         let triggers = match check_triggers(object, given) {
             Ok(triggers) if problems.is_empty() => triggers,
             Ok(_) => return Err(problems.into()),
@@ -201,7 +202,7 @@ impl Shared {
         let (metrics, policy, earlier) = {
             let served = self.served();
             let Some(served) = served.get(id) else { return Err(Fault::Stopped) };
-            (served.metrics.clone(), Arc::clone(&served.policy), served.hpa.clone())
+            (served.metrics.clone(), Arc::clone(&served.policy), served.hpa.as_ref().and_then(Packed::value))
         };
         let known = metrics.into_iter().zip(&look.heard);
         let heard: Vec<_> = known.filter(|(_, heard)| **heard).map(|(metric, _)| metric).collect();
@@ -216,7 +217,7 @@ impl Shared {
         self.hpas.put(id, &wanted, earlier.as_ref()).await?;
         look.hpa = HpaPart::Named(wanted.metadata.name.clone().unwrap_or_default());
         if let Some(served) = self.served().get_mut(id) {
-            served.hpa = Some(wanted);
+            served.hpa = Packed::new(&wanted);
         }
         let owned = self.tools.index.hpas_owned_by(id);
         self.tools.status.hpa(id, owned.first().and_then(|hpa| hpa.scaling.clone()));

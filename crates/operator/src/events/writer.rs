@@ -13,6 +13,7 @@ use super::budget::Budgets;
 use super::queue::{Queue, Told};
 use super::series::{Key, Series, Step};
 use super::wire::{self, Reporter};
+use crate::lane::Lane;
 
 /// So often an event is tried before it is dropped: some seconds of an API server that restarts.
 const ATTEMPTS: u32 = 6;
@@ -34,7 +35,7 @@ enum Refused {
 }
 
 /// Writes until the queue is closed and empty.
-pub(super) async fn run(client: Client, queue: Arc<Queue>, reporter: Reporter) {
+pub(super) async fn run(client: Client, lane: Lane, queue: Arc<Queue>, reporter: Reporter) {
     let mut writer = Writer {
         client,
         reporter,
@@ -45,6 +46,7 @@ pub(super) async fn run(client: Client, queue: Arc<Queue>, reporter: Reporter) {
     };
     loop {
         while let Some(told) = queue.take() {
+            lane.calm().await;
             if !writer.write(told).await {
                 queue.count_dropped();
             }

@@ -13,7 +13,7 @@ use k8s_openapi::api::autoscaling::v2::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use crate::watches::HpaBrief;
+use crate::watches::{HpaBrief, Packed};
 
 const VERSION_LABEL: &str = "app.kubernetes.io/version";
 
@@ -24,7 +24,7 @@ pub(crate) fn differs(
     wanted: &HorizontalPodAutoscaler,
     earlier: Option<&HorizontalPodAutoscaler>,
 ) -> Option<&'static str> {
-    let Some(spec) = &there.spec else { return Some("is not ours yet") };
+    let Some(spec) = there.spec.as_ref().and_then(Packed::value) else { return Some("is not ours yet") };
     let wanted_spec = wanted.spec.clone();
     let owner = wanted.metadata.owner_references.as_ref().and_then(|owners| owners.first());
     if owner.map(|owner| &owner.uid) != there.owner.as_ref().map(|owner| &owner.uid) {

@@ -13,6 +13,7 @@ use super::bindings::{Binding, Bindings};
 use super::pods::Pods;
 use crate::call::{CallError, call};
 use crate::events::{Kind, Recorder, reasons};
+use crate::lane::Lane;
 use crate::leadership::Leading;
 use crate::status::FIELD_MANAGER;
 use crate::tell::reference;
@@ -30,6 +31,7 @@ pub(crate) struct KubeWorkloads {
     pub(crate) pods: Pods,
     pub(crate) recorder: Recorder,
     pub(crate) leading: Leading,
+    pub(crate) lane: Lane,
 }
 
 impl KubeWorkloads {
@@ -168,7 +170,9 @@ impl Workloads for KubeWorkloads {
         }
         let patch = Patch::Merge(serde_json::json!({ "spec": { "replicas": replicas } }));
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let turn = self.lane.change().await;
         let done = call(self.api(id, &binding).patch_scale(&binding.key.name, &params, &patch)).await;
+        drop(turn);
         let done = done.map(drop).map_err(|error| said("changing", id, &binding, &error));
         if let Some(record) = record {
             self.tell(id, &binding, replicas, record, done.as_ref().err());

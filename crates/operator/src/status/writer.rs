@@ -24,6 +24,7 @@ use super::limit::Bucket;
 use super::{ReconcilePart, Status, patch};
 use crate::call::call;
 use crate::jitter::jitter;
+use crate::lane::Lane;
 use crate::leadership::Leading;
 use crate::watches::{HpaScaling, Index, scaled_object_resource};
 
@@ -54,6 +55,7 @@ struct Shared {
     client: Client,
     index: Index,
     leading: Leading,
+    lane: Lane,
     slots: Mutex<HashMap<TargetId, Slot>>,
     dirty: mpsc::UnboundedSender<TargetId>,
     bucket: Mutex<Bucket>,
@@ -82,12 +84,13 @@ impl std::fmt::Debug for StatusWriter {
 
 impl StatusWriter {
     /// Starts to write.
-    pub(crate) fn start(client: Client, index: Index, leading: Leading) -> StatusWriter {
+    pub(crate) fn start(client: Client, index: Index, leading: Leading, lane: Lane) -> StatusWriter {
         let (dirty, queue) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             client,
             index,
             leading,
+            lane,
             slots: Mutex::default(),
             dirty,
             bucket: Mutex::new(Bucket::new(BURST, WRITES_PER_SECOND, Instant::now())),
@@ -196,6 +199,7 @@ impl StatusWriter {
 
     async fn write_in_time(self, id: TargetId) {
         tokio::time::sleep(GATHER).await;
+        self.shared.lane.calm().await;
         let mut pause = RETRY;
         while !self.write(&id, false).await {
             let jitter = jitter(0.5..1.5);

@@ -10,6 +10,7 @@ use tidegate_crds::ScaledObject;
 use tidegate_crds::admission::TargetKey;
 use tidegate_engine::{TargetId, Workload};
 
+use super::packed::Packed;
 use crate::status::Status;
 
 /// Label that KEDA's HorizontalPodAutoscalers bear.
@@ -75,7 +76,7 @@ pub struct HpaBrief {
     /// All annotations of one of KEDA's; of others only `validations.keda.sh/hpa-ownership`.
     pub annotations: BTreeMap<String, String>,
     /// Of one of KEDA's.
-    pub spec: Option<Arc<HorizontalPodAutoscalerSpec>>,
+    pub spec: Option<Packed<HorizontalPodAutoscalerSpec>>,
     /// Of one of KEDA's, once it has one.
     pub scaling: Option<HpaScaling>,
 }
@@ -108,7 +109,7 @@ impl HpaBrief {
             owner,
             labels: if ours { labels } else { BTreeMap::new() },
             annotations,
-            spec: ours.then(|| Arc::new(spec)),
+            spec: if ours { Packed::new(&spec) } else { None },
             scaling: scaling.filter(|_| ours),
         }
     }
@@ -145,7 +146,7 @@ pub struct WorkloadBrief {
     /// Selects its pods.
     pub selector: Option<Arc<str>>,
     /// Its pods' containers with what they ask for and their environment; only of workloads that a ScaledObject names.
-    pub template: Option<Arc<PodTemplateSpec>>,
+    pub template: Option<Packed<PodTemplateSpec>>,
 }
 
 impl WorkloadBrief {

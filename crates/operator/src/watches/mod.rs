@@ -6,6 +6,7 @@ mod brief;
 mod feed;
 mod index;
 mod objects;
+mod packed;
 mod workloads;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(crate) use feed::{Step, follow};
 pub use index::Index;
 pub(crate) use index::id_of;
 pub(crate) use objects::scaled_object_resource;
+pub use packed::Packed;
 pub(crate) use workloads::{Workloads, brief_of};
 
 /// Something that a watch saw.

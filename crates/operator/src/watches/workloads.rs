@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use super::brief::WorkloadBrief;
 use super::feed::{Step, follow};
 use super::index::Index;
+use super::packed::Packed;
 use super::{Change, Tasks};
 use crate::call::call;
 
@@ -124,7 +125,7 @@ impl Counted for Deployment {
             current: count(status.replicas, 0),
             ready: Some(count(status.ready_replicas, 0)),
             selector: with_template.then(|| selector_text(&spec.selector).into()),
-            template: with_template.then(|| Arc::new(slim(spec.template))),
+            template: if with_template { Packed::new(&slim(spec.template)) } else { None },
         }
     }
 }
@@ -138,7 +139,7 @@ impl Counted for StatefulSet {
             current: count(Some(status.replicas), 0),
             ready: Some(count(status.ready_replicas, 0)),
             selector: with_template.then(|| selector_text(&spec.selector).into()),
-            template: with_template.then(|| Arc::new(slim(spec.template))),
+            template: if with_template { Packed::new(&slim(spec.template)) } else { None },
         }
     }
 }
@@ -202,7 +203,7 @@ pub(crate) fn brief_of(scale: &Scale, object: Option<&DynamicObject>) -> Workloa
             None => (known_kind && !has_status || status.replicas == 0).then_some(0),
         },
         selector: status.selector.filter(|selector| !selector.is_empty()).map(Into::into),
-        template: template.map(|template| Arc::new(slim(template))),
+        template: template.and_then(|template| Packed::new(&slim(template))),
     }
 }
 
