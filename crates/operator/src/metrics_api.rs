@@ -23,7 +23,7 @@ mod tokens;
 
 use std::sync::Arc;
 
-use tidegate_engine::{TargetId, Timestamp};
+use tidegate_engine::TargetId;
 use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
@@ -42,8 +42,8 @@ pub(crate) const LABEL: &str = "scaledobject.keda.sh/name";
 
 /// Is told of each question for a metric, so that its value can be fresh when the next one comes. Must return at once.
 pub trait Demand: Send + Sync {
-    /// Somebody asked for `metric` of `target` at `at`.
-    fn asked(&self, target: &TargetId, metric: &str, at: Timestamp);
+    /// Somebody asks for `metric` of `target` now.
+    fn asked(&self, target: &TargetId, metric: &str);
 }
 
 /// Nobody needs to know.
@@ -51,7 +51,7 @@ pub trait Demand: Send + Sync {
 pub struct NoDemand;
 
 impl Demand for NoDemand {
-    fn asked(&self, _target: &TargetId, _metric: &str, _at: Timestamp) {}
+    fn asked(&self, _target: &TargetId, _metric: &str) {}
 }
 
 /// The API could not be started.

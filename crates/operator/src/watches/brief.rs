@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tidegate_crds::ScaledObject;
 use tidegate_crds::admission::TargetKey;
 use tidegate_engine::{TargetId, Workload};
+use tokio::time::Instant;
 
 use crate::status::Status;
 
@@ -27,6 +28,9 @@ pub struct KnownObject {
     pub status: Arc<Status>,
     /// Why its spec could not be understood.
     pub unreadable: Option<Arc<str>>,
+    /// When it came, if that was while this process watched: its age by our own clock, which may be apart from the API
+    /// server's.
+    pub came: Option<Instant>,
 }
 
 impl KnownObject {

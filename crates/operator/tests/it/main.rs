@@ -4,9 +4,11 @@
 mod activation;
 mod admission;
 mod certificates;
+mod clocks;
 mod credentials;
 mod disruption;
 mod events;
+mod expired;
 mod external;
 mod faults;
 mod faulty;
