@@ -3,6 +3,7 @@
 
 mod activation;
 mod admission;
+mod allowed_hosts;
 mod certificates;
 mod clocks;
 mod credentials;
