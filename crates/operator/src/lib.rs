@@ -32,6 +32,8 @@ pub use board::{Board, BoardValue, Lookup};
 pub use certificates::{CertificateError, Certificates, publish};
 pub use credentials::{AuthenticationKey, Credentials, Given};
 pub use events::Recorder;
+#[cfg(fuzzing)]
+pub use metrics_api::fuzzed_answer;
 pub use metrics_api::{Demand, MetricsApi, MetricsApiError, NoDemand, serve as serve_metrics_api};
 pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};
 pub use run::{Operator, Running, StartError, start, start_by};

@@ -102,3 +102,16 @@ pub async fn serve(
     probe::start(address, certificates.clone(), readiness.condition("metrics-api"), stop);
     Ok(MetricsApi { serving: Serving { address, task }, series })
 }
+
+/// For the fuzz targets: what is answered from `board` to whoever may ask at this address; `None`: it asks for no metric.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn fuzzed_answer(board: &Board, address: &str) -> Option<Result<serde_json::Value, String>> {
+    let route::Route::Metric(question) = route::route(&address.parse().ok()?) else { return None };
+    let items = match answer::items(board, &question) {
+        Ok(items) => items,
+        Err(refusal) => return Some(Err(format!("{refusal:?}"))),
+    };
+    let _ = answer::table(&items, tidegate_engine::Timestamp::EPOCH);
+    Some(Ok(answer::list(&items)))
+}
