@@ -7,6 +7,7 @@ mod ci;
 mod cluster;
 mod conformance;
 mod deny;
+mod fuzz;
 mod go;
 mod run;
 mod servers;
@@ -31,6 +32,8 @@ USAGE: cargo xtask CHORE
   tidy         the repository's own rules: edges between crates, lengths, heads of files, links
   conformance  docs/conformance.md and docs/users-pains.md, of the rows that tests name
   deny         cargo-deny's bans, licenses and sources (installs cargo-deny under target/tools when it is missing)
+  fuzz [TARGET] [--seconds N]
+               the fuzz targets below fuzz, each a minute long (installs cargo-fuzz under target/tools when it is missing)
   ci           what the continuous integration runs: fmt, tidy, clippy, test, deny
   bench        every bench, with its peer where there is one
   bench scale [--objects N] [--sides hpa,direct,keda] [--phases rest,metric,topics,burst,stalled,killed,lag] [--quick]
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::tidy(),
         "conformance" => conformance::write(),
         "deny" => deny::deny(),
+        "fuzz" => fuzz::fuzz(rest),
         "ci" => ci::ci(),
         "bench" => ci::bench(rest),
         "help" | "--help" | "-h" => {

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::allowed_hosts::{AllowedHosts, allowed_hosts, allowed_hosts_field};
 use crate::configs::{ConfigKind, Configs};
 use crate::env::{self, Environment};
 use crate::nearest::suggestion;
@@ -21,6 +23,8 @@ pub struct TriggerSources {
     pub env: Environment,
     /// Parameters from the authentication object.
     pub auth: BTreeMap<String, SecretText>,
+    /// The only hosts that the authentication object lets the trigger go to.
+    pub allowed_hosts: Option<AllowedHosts>,
     /// `podIdentity.provider`, where one other than `none` is asked for.
     pub pod_identity: Option<&'static str>,
 }
@@ -61,7 +65,7 @@ pub fn trigger_sources(
     let kind = reference.kind.unwrap_or_default();
     let namespace = object.value.metadata.namespace.as_deref().unwrap_or("default");
     match find(objects, kind, namespace, &reference.name) {
-        Some((spec, source)) => {
+        Some((metadata, spec, source)) => {
             let namespace = match kind {
                 AuthenticationKind::TriggerAuthentication => namespace,
                 AuthenticationKind::ClusterTriggerAuthentication => configs.cluster_namespace.as_str(),
@@ -71,6 +75,10 @@ pub fn trigger_sources(
             reader.refuse_providers(spec);
             sources.auth = reader.parameters(spec);
             sources.pod_identity = pod_identity(spec);
+            match allowed_hosts(&source.object, metadata) {
+                Ok(allowed) => sources.allowed_hosts = allowed,
+                Err(message) => problems.push(source.error(&allowed_hosts_field(), message)),
+            }
         }
         None => {
             let field = format!("spec.triggers[{trigger}].authenticationRef.name");
@@ -102,17 +110,17 @@ fn find<'a>(
     kind: AuthenticationKind,
     namespace: &str,
     name: &str,
-) -> Option<(&'a TriggerAuthenticationSpec, &'a Source)> {
+) -> Option<(&'a ObjectMeta, &'a TriggerAuthenticationSpec, &'a Source)> {
     objects.iter().find_map(|object| match (&object.value, kind) {
         (Object::TriggerAuthentication(found), AuthenticationKind::TriggerAuthentication)
             if object.value.name() == name && object.value.namespace() == namespace =>
         {
-            Some((&found.spec, &object.source))
+            Some((&found.metadata, &found.spec, &object.source))
         }
         (Object::ClusterTriggerAuthentication(found), AuthenticationKind::ClusterTriggerAuthentication)
             if object.value.name() == name =>
         {
-            Some((&found.spec, &object.source))
+            Some((&found.metadata, &found.spec, &object.source))
         }
         _ => None,
     })

@@ -46,10 +46,12 @@ pub fn cross_check(objects: &[Located<Object>]) -> Vec<Problem> {
                 }
             }
             Object::TriggerAuthentication(found) => {
-                problems.extend(check_authentication(&found.spec, false, &object.source).into_problems());
+                problems
+                    .extend(check_authentication(&found.metadata, &found.spec, false, &object.source).into_problems());
             }
             Object::ClusterTriggerAuthentication(found) => {
-                problems.extend(check_authentication(&found.spec, true, &object.source).into_problems());
+                problems
+                    .extend(check_authentication(&found.metadata, &found.spec, true, &object.source).into_problems());
             }
             _ => {}
         }

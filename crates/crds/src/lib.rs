@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod admission;
+mod allowed_hosts;
 mod annotations;
 mod authentication;
 mod behavior;
@@ -39,6 +40,7 @@ mod yaml;
 
 pub use k8s_openapi;
 
+pub use allowed_hosts::{ALLOWED_HOSTS, AllowedHosts, allowed_hosts, allowed_hosts_field};
 pub use authentication::{TriggerSources, authentication_parameters, find_deployment, pod_identity, trigger_sources};
 pub use cloud_event_source::{
     AzureEventGridTopic, CloudEventSource, CloudEventSourceSpec, CloudEventType, ClusterCloudEventSource, Destination,

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tidegate_engine::{TargetId, Timestamp};
-use tidegate_runtime::Handle;
+use tidegate_runtime::{Clock, Handle};
 
 use crate::hpa::COMPOSITE;
 use crate::metrics_api::Demand;
@@ -29,12 +29,13 @@ type Reads = HashMap<TargetId, Arc<[(Arc<str>, usize)]>>;
 #[derive(Clone)]
 pub(crate) struct FreshReadings {
     handle: Handle,
+    clock: Arc<dyn Clock>,
     reads: Arc<RwLock<Reads>>,
 }
 
 impl FreshReadings {
-    pub(crate) fn new(handle: Handle) -> Self {
-        FreshReadings { handle, reads: Arc::default() }
+    pub(crate) fn new(handle: Handle, clock: Arc<dyn Clock>) -> Self {
+        FreshReadings { handle, clock, reads: Arc::default() }
     }
 
     /// Names the metrics of a target that are not to be answered from the last poll, with their place in its policy.
@@ -48,9 +49,9 @@ impl FreshReadings {
 }
 
 impl Demand for FreshReadings {
-    fn asked(&self, target: &TargetId, metric: &str, at: Timestamp) {
+    fn asked(&self, target: &TargetId, metric: &str) {
         let reads = self.reads.read().unwrap_or_else(PoisonError::into_inner).get(target).cloned();
-        let by = on_grid(at + SYNC - LEAD);
+        let by = on_grid(self.clock.now() + SYNC - LEAD);
         for (name, trigger) in reads.iter().flat_map(|reads| reads.iter()) {
             if metric == COMPOSITE || name.eq_ignore_ascii_case(metric) {
                 self.handle.want_reading(target.clone(), *trigger, by);

@@ -33,9 +33,11 @@ pub use board::{Board, BoardValue, Lookup};
 pub use certificates::{CertificateError, Certificates, publish};
 pub use credentials::{AuthenticationKey, Credentials, Given};
 pub use events::Recorder;
+#[cfg(fuzzing)]
+pub use metrics_api::fuzzed_answer;
 pub use metrics_api::{Demand, MetricsApi, MetricsApiError, NoDemand, serve as serve_metrics_api};
 pub use options::{AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName};
-pub use run::{Operator, Running, StartError, start};
+pub use run::{Operator, Running, StartError, start, start_by};
 pub use serve::{
     Condition, Heartbeat, MetricsPage, Readiness, Report, Series, ServeError, Serving, console as serve_console,
     health as serve_health, metrics as serve_metrics, profiling as serve_profiling,

@@ -23,7 +23,7 @@ mod tokens;
 
 use std::sync::Arc;
 
-use tidegate_engine::{TargetId, Timestamp};
+use tidegate_engine::TargetId;
 use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
@@ -42,8 +42,8 @@ pub(crate) const LABEL: &str = "scaledobject.keda.sh/name";
 
 /// Is told of each question for a metric, so that its value can be fresh when the next one comes. Must return at once.
 pub trait Demand: Send + Sync {
-    /// Somebody asked for `metric` of `target` at `at`.
-    fn asked(&self, target: &TargetId, metric: &str, at: Timestamp);
+    /// Somebody asks for `metric` of `target` now.
+    fn asked(&self, target: &TargetId, metric: &str);
 }
 
 /// Nobody needs to know.
@@ -51,7 +51,7 @@ pub trait Demand: Send + Sync {
 pub struct NoDemand;
 
 impl Demand for NoDemand {
-    fn asked(&self, _target: &TargetId, _metric: &str, _at: Timestamp) {}
+    fn asked(&self, _target: &TargetId, _metric: &str) {}
 }
 
 /// The API could not be started.
@@ -101,4 +101,17 @@ pub async fn serve(
     let task = tokio::spawn(serve::tls::serve("metrics-api", listener, config, handler, stop.clone()));
     probe::start(address, certificates.clone(), readiness.condition("metrics-api"), stop);
     Ok(MetricsApi { serving: Serving { address, task }, series })
+}
+
+/// For the fuzz targets: what is answered from `board` to whoever may ask at this address; `None`: it asks for no metric.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn fuzzed_answer(board: &Board, address: &str) -> Option<Result<serde_json::Value, String>> {
+    let route::Route::Metric(question) = route::route(&address.parse().ok()?) else { return None };
+    let items = match answer::items(board, &question) {
+        Ok(items) => items,
+        Err(refusal) => return Some(Err(format!("{refusal:?}"))),
+    };
+    let _ = answer::table(&items, tidegate_engine::Timestamp::EPOCH);
+    Some(Ok(answer::list(&items)))
 }

@@ -109,6 +109,14 @@ impl std::fmt::Debug for Operator {
 /// # Errors
 /// When an address cannot be had, certificates cannot be, or an option cannot be used.
 pub async fn start(client: Client, options: Options) -> Result<Operator, StartError> {
+    start_by(Arc::new(WallClock::new()), client, options).await
+}
+
+/// The same by another clock, for tests of clocks that are wrong.
+///
+/// # Errors
+/// As for [`start`].
+pub async fn start_by(clock: Arc<dyn Clock>, client: Client, options: Options) -> Result<Operator, StartError> {
     let stop = CancellationToken::new();
     let guard = stop.clone().drop_guard();
     let readiness = Readiness::new();
@@ -125,7 +133,8 @@ pub async fn start(client: Client, options: Options) -> Result<Operator, StartEr
     let (inputs_changed, inputs) = mpsc::channel(1024);
     let credentials = Credentials::start(client.clone(), &options, inputs_changed);
     credentials.keep_authentications(recorder.clone(), leading.receiver());
-    let ground = Ground { client, options, readiness, clients, leading, recorder, lane, watches, credentials, console };
+    let ground =
+        Ground { client, options, readiness, clients, leading, recorder, lane, watches, credentials, console, clock };
     let (parts, tools) = ground.assemble();
     let demand = tools.demand.clone();
     let controller = Controller::start(tools, changes, inputs);
@@ -163,6 +172,7 @@ struct Ground {
     watches: Watches,
     credentials: Credentials,
     console: Arc<Store>,
+    clock: Arc<dyn Clock>,
 }
 
 struct Parts {
@@ -177,7 +187,7 @@ impl Ground {
     fn assemble(self) -> (Parts, Tools) {
         let Ground { client, leading, recorder, .. } = &self;
         let index = self.watches.index.clone();
-        let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
+        let clock = Arc::clone(&self.clock);
         let (board, bindings, pods) = (Board::new(), Bindings::default(), Pods::new(client.clone()));
         let status = StatusWriter::start(client.clone(), index.clone(), leading.clone(), self.lane.clone());
         let port = KubeWorkloads {
@@ -203,8 +213,12 @@ impl Ground {
             index.clone(),
             leading.clone(),
         );
-        let ports =
-            Ports { workloads: Arc::new(port.clone()), states: Arc::new(states), sinks: vec![Arc::new(told)], clock };
+        let ports = Ports {
+            workloads: Arc::new(port.clone()),
+            states: Arc::new(states),
+            sinks: vec![Arc::new(told)],
+            clock: Arc::clone(&clock),
+        };
         let runtime = Runtime::start(ports, LoopOptions::default());
         let handle = runtime.handle().clone();
         let tools = Tools {
@@ -224,10 +238,11 @@ impl Ground {
             bindings,
             port,
             board: board.clone(),
-            demand: FreshReadings::new(handle),
+            demand: FreshReadings::new(handle, Arc::clone(&clock)),
             console: Arc::clone(&self.console),
             leading: leading.clone(),
             version: self.options.version.clone(),
+            clock,
         };
         (Parts { ground: self, board, runtime, status }, tools)
     }

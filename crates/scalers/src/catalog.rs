@@ -24,6 +24,8 @@ use crate::clients::Clients;
 use crate::input::{Problem, TriggerInput};
 use crate::scaler::{MetricSpec, Scaler};
 
+#[cfg(fuzzing)]
+pub use external::fuzzed_reply;
 pub use page::page;
 pub use row::Row;
 pub use schema::json_schema;

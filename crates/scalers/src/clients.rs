@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::egress::EgressPolicy;
+use crate::egress::{AllowedHosts, Egress, EgressPolicy, Resolver};
 use crate::ports::{Endpoints, PodCounter, PodUsage};
 use crate::wrap::{Faults, ReadObserver, Telemetry};
 
@@ -16,7 +16,7 @@ pub struct Clients {
     shared: Arc<Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
     observer: Option<Arc<dyn ReadObserver>>,
     faults: Option<Arc<dyn Faults>>,
-    egress: Arc<EgressPolicy>,
+    egress: Egress,
     pods: Option<Arc<dyn PodCounter>>,
     usage: Option<Arc<dyn PodUsage>>,
     endpoints: Option<Arc<dyn Endpoints>>,
@@ -48,7 +48,16 @@ impl Clients {
     /// elsewhere.
     #[must_use]
     pub fn with_egress(mut self, egress: EgressPolicy) -> Self {
-        self.egress = Arc::new(egress);
+        self.egress = self.egress.under(egress);
+        self.shared = Arc::default();
+        self
+    }
+
+    /// Clients that find the addresses of names by `resolver`. They share nothing with those before. For tests of names
+    /// that lead elsewhere.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.egress = self.egress.resolved_by(resolver);
         self.shared = Arc::default();
         self
     }
@@ -82,8 +91,8 @@ impl Clients {
         self.faults.clone()
     }
 
-    pub(crate) fn egress(&self) -> Arc<EgressPolicy> {
-        Arc::clone(&self.egress)
+    pub(crate) fn egress(&self) -> Egress {
+        self.egress.clone()
     }
 
     pub(crate) fn pods(&self) -> Option<Arc<dyn PodCounter>> {
@@ -98,9 +107,10 @@ impl Clients {
         self.endpoints.clone()
     }
 
-    /// The same clients for one trigger, whose calls are told by its name.
-    pub(crate) fn told_as(&self, telemetry: Telemetry) -> Clients {
-        Clients { telemetry, ..self.clone() }
+    /// The same clients for one trigger, whose calls are told by its name, and whose credentials are for these hosts alone
+    /// where some are given.
+    pub(crate) fn of_trigger(&self, telemetry: Telemetry, allowed: Option<Arc<AllowedHosts>>) -> Clients {
+        Clients { telemetry, egress: self.egress.clone().only_to(allowed), ..self.clone() }
     }
 
     /// Where the trigger that is being connected tells of its calls.

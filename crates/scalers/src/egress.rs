@@ -8,6 +8,13 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
+mod allowed;
+mod gate;
+
+pub use allowed::AllowedHosts;
+pub use gate::Resolver;
+pub(crate) use gate::{Barred, DialError, Egress};
+
 /// Metadata services outside the link-local ranges: AWS, Google Cloud (IPv6), Alibaba Cloud, Oracle Cloud, Azure.
 const METADATA: [IpAddr; 5] = [
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
@@ -80,12 +87,6 @@ impl EgressPolicy {
             Some(why) if allowed.is_empty() => Err(why),
             _ => Ok(allowed),
         }
-    }
-
-    /// Judges a host that is written as an address; names are judged when they are resolved.
-    pub(crate) fn judge_host(&self, host: &str) -> Result<(), Refusal> {
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        host.parse().map_or(Ok(()), |address| self.judge(address))
     }
 }
 

@@ -15,7 +15,7 @@ use tidegate_engine::{ReadError, ReadErrorKind};
 use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-use crate::egress::EgressPolicy;
+use crate::egress::Egress;
 use crate::kafka::TlsSettings;
 
 pub(crate) use address::GrpcAddress;
@@ -37,12 +37,7 @@ pub(crate) struct Connections {
 
 impl Connections {
     /// The connection with these settings; closed when its last user has dropped it. Does no I/O.
-    pub(crate) fn get(
-        &self,
-        address: &GrpcAddress,
-        tls: Option<&TlsSettings>,
-        egress: &Arc<EgressPolicy>,
-    ) -> Arc<Connection> {
+    pub(crate) fn get(&self, address: &GrpcAddress, tls: Option<&TlsSettings>, egress: &Egress) -> Arc<Connection> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let same =
             |known: &Arc<Connection>| known.address == *address && known.tls.as_ref() == tls && known.egress == *egress;
@@ -53,7 +48,7 @@ impl Connections {
         let connection = Arc::new(Connection {
             address: address.clone(),
             tls: tls.cloned(),
-            egress: Arc::clone(egress),
+            egress: egress.clone(),
             state: Mutex::default(),
         });
         all.push(Arc::downgrade(&connection));
@@ -65,7 +60,7 @@ impl Connections {
 pub(crate) struct Connection {
     pub(crate) address: GrpcAddress,
     tls: Option<TlsSettings>,
-    egress: Arc<EgressPolicy>,
+    egress: Egress,
     state: Mutex<State>,
 }
 

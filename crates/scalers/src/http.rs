@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use tidegate_engine::{ReadError, ReadErrorKind};
 
-use crate::egress::EgressPolicy;
+use crate::egress::Egress;
 use crate::kafka::TlsSettings;
 use crate::wrap::Telemetry;
 use single_flight::SingleFlight;
@@ -40,7 +40,7 @@ pub(crate) struct Http {
 
 impl Http {
     /// The pool for these settings. Does no I/O.
-    pub(crate) fn pool(&self, tls: TlsSettings, egress: &Arc<EgressPolicy>) -> Arc<Pool> {
+    pub(crate) fn pool(&self, tls: TlsSettings, egress: &Egress) -> Arc<Pool> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pool) =
             pools.iter().filter_map(Weak::upgrade).find(|pool| pool.tls == tls && pool.egress == *egress)
@@ -50,7 +50,7 @@ impl Http {
         pools.retain(|pool| pool.strong_count() > 0);
         let pool = Arc::new(Pool {
             tls,
-            egress: Arc::clone(egress),
+            egress: egress.clone(),
             client: OnceLock::new(),
             flights: SingleFlight::default(),
             servers: Mutex::default(),
@@ -60,10 +60,10 @@ impl Http {
     }
 }
 
-/// Connections with the same TLS settings.
+/// Connections with the same TLS settings, of triggers that may go to the same hosts.
 pub(crate) struct Pool {
     tls: TlsSettings,
-    egress: Arc<EgressPolicy>,
+    egress: Egress,
     client: OnceLock<Result<reqwest::Client, ReadError>>,
     flights: SingleFlight<Result<Answer, ReadError>>,
     /// Turns for each server.
@@ -130,7 +130,7 @@ impl Drop for Call<'_> {
     }
 }
 
-fn build(tls: &TlsSettings, egress: &Arc<EgressPolicy>) -> Result<reqwest::Client, ReadError> {
+fn build(tls: &TlsSettings, egress: &Egress) -> Result<reqwest::Client, ReadError> {
     // HTTP/1.1 only: with HTTP/2 the client does not pass on why a server ended a connection, as for want of a client
     // certificate, and its one connection saves little where a server gets no more than a few.
     let config = crate::kafka::tls::config(tls).map_err(|(parameter, message)| {
@@ -141,7 +141,7 @@ fn build(tls: &TlsSettings, egress: &Arc<EgressPolicy>) -> Result<reqwest::Clien
         // A proxy would dial for us, where no policy is asked; the environment must not name one.
         .no_proxy()
         .tls_backend_preconfigured(config)
-        .dns_resolver(Resolver(Arc::clone(egress)))
+        .dns_resolver(Resolver(egress.clone()))
         // Redirects are followed by hand: where credentials may go depends on the request.
         .redirect(reqwest::redirect::Policy::none())
         .pool_idle_timeout(IDLE)

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use crate::egress::AllowedHosts;
 use crate::secret::Secret;
 
 /// One trigger of a manifest with everything its parameters can come from. Drivers make it; the catalogue reads it.
@@ -24,6 +26,8 @@ pub struct TriggerInput {
     pub env: BTreeMap<String, Secret>,
     /// Parameters from the (Cluster)TriggerAuthentication.
     pub auth: BTreeMap<String, Secret>,
+    /// The only hosts that the authentication lets the trigger go to.
+    pub allowed_hosts: Option<Arc<AllowedHosts>>,
     /// `podIdentity.provider`, where one other than `none` is asked for.
     pub pod_identity: Option<String>,
     /// `triggers[].metricType`, where it is given.
@@ -44,6 +48,7 @@ impl fmt::Debug for TriggerInput {
             .field("metadata", &self.metadata.keys())
             .field("env", &self.env.keys())
             .field("auth", &self.auth.keys())
+            .field("allowed_hosts", &self.allowed_hosts)
             .field("pod_identity", &self.pod_identity)
             .field("metric_type", &self.metric_type)
             .field("formula_in_use", &self.formula_in_use)

@@ -1,15 +1,26 @@
 //! Rules for (Cluster)TriggerAuthentications beyond their schema.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use super::{Refusal, Verdict, reason};
+use crate::allowed_hosts::{allowed_hosts, allowed_hosts_field};
 use crate::object::Source;
 use crate::problem::Problem;
 use crate::trigger_authentication::{IdentityOwner, PodIdentity, PodIdentityProvider, TriggerAuthenticationSpec};
 
-/// Identities, OAuth settings and `filePath`. `cluster_wide`: of a ClusterTriggerAuthentication.
+/// Identities, OAuth settings, `filePath` and allowed hosts. `cluster_wide`: of a ClusterTriggerAuthentication.
 #[must_use]
-pub fn check_authentication(spec: &TriggerAuthenticationSpec, cluster_wide: bool, source: &Source) -> Verdict {
+pub fn check_authentication(
+    metadata: &ObjectMeta,
+    spec: &TriggerAuthenticationSpec,
+    cluster_wide: bool,
+    source: &Source,
+) -> Verdict {
     let mut problems = Vec::new();
     check(spec, source, &mut problems);
+    if let Err(message) = allowed_hosts(&source.object, metadata) {
+        problems.push(source.error(&allowed_hosts_field(), message));
+    }
     if spec.file_path.is_some() && !cluster_wide {
         let message = "only a ClusterTriggerAuthentication can name a file of the operator, so triggers that use this will \
                        fail; use secretTargetRef, or the other kind";

@@ -12,9 +12,10 @@ fn authentication(spec: Value) -> Verdict {
     let object = json!({"metadata": {"name": "a", "namespace": "shop"}, "spec": spec});
     let namespaced: Located<TriggerAuthentication> = from_json(&object).usable().unwrap().0;
     let cluster_wide: Located<ClusterTriggerAuthentication> = from_json(&object).usable().unwrap().0;
-    let verdict = check_authentication(&namespaced.value.spec, false, &namespaced.source);
+    let verdict = check_authentication(&namespaced.value.metadata, &namespaced.value.spec, false, &namespaced.source);
     if namespaced.value.spec.file_path.is_none() {
-        let wide = check_authentication(&cluster_wide.value.spec, true, &cluster_wide.source);
+        let wide =
+            check_authentication(&cluster_wide.value.metadata, &cluster_wide.value.spec, true, &cluster_wide.source);
         assert_eq!(said(&verdict), said(&wide));
     }
     verdict
@@ -54,6 +55,26 @@ fn authentications_are_checked() {
         (json!({"filePath": "a.json"}), &["warning spec.filePath", "ClusterTriggerAuthentication"]),
     ] {
         says(&authentication(spec), words);
+    }
+}
+
+/// PAIN-21: of both kinds, since what cannot be understood would allow every host.
+#[test]
+fn allowed_hosts_are_checked() {
+    let checked = |hosts: &str| {
+        let metadata = json!({"name": "a", "annotations": {"tidegate.dev/allowed-hosts": hosts}});
+        let object = json!({"metadata": metadata, "spec": {}});
+        let wide: Located<ClusterTriggerAuthentication> = from_json(&object).usable().unwrap().0;
+        let plain: Located<TriggerAuthentication> = from_json(&object).usable().unwrap().0;
+        let verdict = check_authentication(&wide.value.metadata, &wide.value.spec, true, &wide.source);
+        let same = check_authentication(&plain.value.metadata, &plain.value.spec, false, &plain.source);
+        assert_eq!(said(&verdict), said(&same));
+        verdict
+    };
+    says(&checked("kafka.prod.svc:9092, *.example.com"), &[]);
+    let field = "metadata.annotations[\"tidegate.dev/allowed-hosts\"]";
+    for hosts in ["", "https://kafka.prod.svc", "*", "kafka:99999"] {
+        says(&checked(hosts), &["incorrect-authentication", field, "expected hosts separated by commas"]);
     }
 }
 

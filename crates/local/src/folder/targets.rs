@@ -9,7 +9,7 @@ use tidegate_crds::{
     TriggerTarget, find_scaling_policy, has_errors, policy, trigger_sources,
 };
 use tidegate_engine::{Mode, Policy, TargetId};
-use tidegate_scalers::{Checked, MetricType, Secret, TriggerInput, catalog};
+use tidegate_scalers::{AllowedHosts, Checked, MetricType, Secret, TriggerInput, catalog};
 
 use crate::pods::DeploymentKey;
 
@@ -99,6 +99,7 @@ fn input(object: &ScaledObject, index: usize, trigger: &Trigger, sources: Trigge
         metadata: trigger.metadata.clone(),
         env: secrets(&mut sources.env.into_iter()),
         auth: secrets(&mut sources.auth.into_iter()),
+        allowed_hosts: sources.allowed_hosts.map(only),
         pod_identity: sources.pod_identity.map(str::to_owned),
         metric_type: trigger.metric_type.map(|metric_type| match metric_type {
             TriggerMetricType::AverageValue => MetricType::AverageValue,
@@ -107,6 +108,12 @@ fn input(object: &ScaledObject, index: usize, trigger: &Trigger, sources: Trigge
         }),
         formula_in_use: modifiers.is_some_and(|modifiers| !modifiers.formula.is_empty()),
     }
+}
+
+/// As the catalogue has it.
+fn only(allowed: tidegate_crds::AllowedHosts) -> Arc<AllowedHosts> {
+    let tidegate_crds::AllowedHosts { said_by, hosts } = allowed;
+    Arc::new(AllowedHosts { said_by, hosts })
 }
 
 fn target(checked: &Checked, index: usize, kind: &str) -> TriggerTarget {
@@ -125,7 +132,7 @@ fn target(checked: &Checked, index: usize, kind: &str) -> TriggerTarget {
 
 fn mark(input: &TriggerInput, marks: &mut DefaultHasher) {
     (&input.kind, &input.name, &input.metadata, &input.pod_identity, input.formula_in_use).hash(marks);
-    input.metric_type.hash(marks);
+    (input.metric_type, &input.allowed_hosts).hash(marks);
     for (name, value) in input.env.iter().chain(&input.auth) {
         (name, value.expose()).hash(marks);
     }

@@ -160,13 +160,17 @@ fn other(kind: Kind, object: &Value) -> Verdict {
         Kind::TriggerAuthentication => understood::<TriggerAuthentication>(object, |found| {
             let located = found.object.as_ref();
             located
-                .map(|object| admission::check_authentication(&object.value.spec, false, &object.source))
+                .map(|object| {
+                    admission::check_authentication(&object.value.metadata, &object.value.spec, false, &object.source)
+                })
                 .unwrap_or_default()
         }),
         Kind::ClusterTriggerAuthentication => understood::<ClusterTriggerAuthentication>(object, |found| {
             let located = found.object.as_ref();
             located
-                .map(|object| admission::check_authentication(&object.value.spec, true, &object.source))
+                .map(|object| {
+                    admission::check_authentication(&object.value.metadata, &object.value.spec, true, &object.source)
+                })
                 .unwrap_or_default()
         }),
         Kind::CloudEventSource => understood::<CloudEventSource>(object, |found| {

@@ -31,6 +31,7 @@ fn one(trigger: &Trigger, index: usize, owner: &Owner<'_>) -> Vec<Problem> {
         metadata: trigger.metadata.clone(),
         env: BTreeMap::new(),
         auth: BTreeMap::new(),
+        allowed_hosts: None,
         pod_identity: None,
         metric_type: trigger.metric_type.map(|metric_type| match metric_type {
             TriggerMetricType::AverageValue => MetricType::AverageValue,

@@ -10,7 +10,9 @@ use tidegate_crds::{
     TriggerTarget, has_errors, policy,
 };
 use tidegate_engine::{Mode, Policy};
-use tidegate_scalers::{Checked, Clients, MetricSpec, MetricType, Scaler, Secret, TriggerInput, catalog, metric_of};
+use tidegate_scalers::{
+    AllowedHosts, Checked, Clients, MetricSpec, MetricType, Scaler, Secret, TriggerInput, catalog, metric_of,
+};
 
 use super::lacking;
 use crate::credentials::Given;
@@ -192,6 +194,7 @@ fn input(object: &ScaledObject, index: usize, trigger: &Trigger, sources: Trigge
         metadata: trigger.metadata.clone(),
         env: secrets(&mut sources.env.into_iter()),
         auth: secrets(&mut sources.auth.into_iter()),
+        allowed_hosts: sources.allowed_hosts.map(only),
         pod_identity: sources.pod_identity.map(str::to_owned),
         metric_type: trigger.metric_type.map(|given| match given {
             TriggerMetricType::AverageValue => MetricType::AverageValue,
@@ -200,6 +203,12 @@ fn input(object: &ScaledObject, index: usize, trigger: &Trigger, sources: Trigge
         }),
         formula_in_use: modifiers.is_some_and(|modifiers| !modifiers.formula.is_empty()),
     }
+}
+
+/// As the catalogue has it.
+fn only(allowed: tidegate_crds::AllowedHosts) -> Arc<AllowedHosts> {
+    let tidegate_crds::AllowedHosts { said_by, hosts } = allowed;
+    Arc::new(AllowedHosts { said_by, hosts })
 }
 
 fn target(index: usize, spec: &MetricSpec, kind: &str) -> TriggerTarget {
@@ -217,7 +226,7 @@ fn target(index: usize, spec: &MetricSpec, kind: &str) -> TriggerTarget {
 
 fn mark(input: &TriggerInput, marks: &mut DefaultHasher) {
     (&input.kind, &input.name, &input.metadata, &input.pod_identity, input.formula_in_use).hash(marks);
-    input.metric_type.hash(marks);
+    (input.metric_type, &input.allowed_hosts).hash(marks);
     for (name, value) in input.env.iter().chain(&input.auth) {
         (name, value.expose()).hash(marks);
     }

@@ -23,7 +23,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use tidegate_console::Store;
 use tidegate_engine::{Policy, TargetId};
-use tidegate_runtime::{Handle, Workloads as _};
+use tidegate_runtime::{Clock, Handle, Workloads as _};
 use tidegate_scalers::{Clients, MetricSpec};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -71,6 +71,7 @@ pub(crate) struct Tools {
     pub(crate) console: Arc<Store>,
     pub(crate) leading: Leading,
     pub(crate) version: String,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// A ScaledObject that is at work.

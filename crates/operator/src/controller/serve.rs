@@ -117,8 +117,7 @@ impl Shared {
             return self.tools.handle.replace_scalers(id.clone(), scalers).await.map_err(|_| Fault::Stopped);
         }
         self.tools.console.target(id, TargetInfo::of(&at_work, &target.key.kind, &target.key.name));
-        let setup = TargetSetup { id: id.clone(), policy: at_work, scalers };
-        self.tools.handle.put(setup).await.map_err(|_| Fault::Stopped)?;
+        self.put(id, &at_work, scalers).await?;
         if before.is_none_or(|(_, before)| before != inputs) && look.may_write(&self.tools) {
             self.tell_started(object, &asked);
         }
@@ -177,7 +176,19 @@ impl Shared {
         if let Some(binding) = self.tools.bindings.get(id) {
             self.tools.console.target(id, TargetInfo::of(&at_work, &binding.key.kind, &binding.key.name));
         }
-        let setup = TargetSetup { id: id.clone(), policy: at_work, scalers: scalers.unwrap_or_default() };
+        self.put(id, &at_work, scalers.unwrap_or_default()).await
+    }
+
+    /// Hands it to the live loop. How old the object is goes by our own clock where we saw it come, and it is never made
+    /// in the future: the API server's clock may be apart from ours by more than an initial cooldown lasts.
+    async fn put(&self, id: &TargetId, policy: &Arc<Policy>, scalers: Vec<Arc<dyn Scaler>>) -> Result<(), Fault> {
+        let (now, known) = (self.tools.clock.now(), self.tools.index.known(id));
+        let created = match known.and_then(|known| known.came) {
+            Some(came) => Some(now - came.elapsed()),
+            None => policy.created.map(|created| created.min(now)),
+        };
+        let policy = Arc::new(Policy { created, ..Policy::clone(policy) });
+        let setup = TargetSetup { id: id.clone(), policy, scalers };
         self.tools.handle.put(setup).await.map_err(|_| Fault::Stopped)
     }
 

@@ -11,7 +11,7 @@ use kube::core::GroupVersionKind;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
-use tidegate_crds::TriggerAuthenticationSpec;
+use tidegate_crds::{AllowedHosts, TriggerAuthenticationSpec, allowed_hosts};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
@@ -27,6 +27,8 @@ pub(super) struct Authentication {
     pub(super) created: Option<jiff::Timestamp>,
     /// What it says, or why it is not understood.
     pub(super) spec: Result<Arc<TriggerAuthenticationSpec>, String>,
+    /// The hosts that its annotation lets its credentials go to, or why that is not understood.
+    pub(super) allowed_hosts: Result<Option<AllowedHosts>, String>,
     /// `status.scaledobjects`.
     pub(super) listed: String,
     pub(super) deleting: bool,
@@ -167,12 +169,14 @@ fn stripped(cluster: bool, object: &DynamicObject) -> Authentication {
     let spec = object.data.get("spec").cloned().unwrap_or_default();
     let listed =
         object.data.get("status").and_then(|status| status.get("scaledobjects")).and_then(|list| list.as_str());
+    let key = AuthenticationKey {
+        cluster,
+        namespace: metadata.namespace.clone().unwrap_or_default(),
+        name: object.name_any(),
+    };
     Authentication {
-        key: AuthenticationKey {
-            cluster,
-            namespace: metadata.namespace.clone().unwrap_or_default(),
-            name: object.name_any(),
-        },
+        allowed_hosts: allowed_hosts(&key.to_string(), metadata),
+        key,
         uid: metadata.uid.clone().unwrap_or_default(),
         generation: metadata.generation.unwrap_or_default(),
         created: metadata.creation_timestamp.as_ref().map(|time| time.0),
@@ -186,7 +190,9 @@ fn stripped(cluster: bool, object: &DynamicObject) -> Authentication {
 async fn put(shared: &Shared, authentication: Authentication, first: bool) {
     let key = authentication.key.clone();
     let before = shared.authentications.lock().insert(key.clone(), authentication.clone());
-    let changed = before.as_ref().is_none_or(|before| before.spec != authentication.spec);
+    let changed = before.as_ref().is_none_or(|before| {
+        (&before.spec, &before.allowed_hosts) != (&authentication.spec, &authentication.allowed_hosts)
+    });
     let happened = match (&before, first) {
         (None, true) => Happened::Found(authentication),
         _ => Happened::Changed(authentication),

@@ -10,8 +10,8 @@ use futures::future::join_all;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use tidegate_crds::env::Environment;
 use tidegate_crds::{
-    AuthenticationRef, ConfigKind, Configs, Located, Problem, ScaledObject, SecretText, Source, Trigger,
-    TriggerAuthenticationSpec, TriggerSources, authentication_parameters, pod_identity,
+    AllowedHosts, AuthenticationRef, ConfigKind, Configs, Located, Problem, ScaledObject, SecretText, Source, Trigger,
+    TriggerAuthenticationSpec, TriggerSources, allowed_hosts_field, authentication_parameters, pod_identity,
 };
 use tidegate_engine::TargetId;
 
@@ -28,6 +28,7 @@ const RESTRICTED: &str = "KEDA_RESTRICT_SECRET_ACCESS keeps the operator from re
 struct Looked {
     key: AuthenticationKey,
     spec: Result<Arc<TriggerAuthenticationSpec>, String>,
+    allowed_hosts: Result<Option<AllowedHosts>, String>,
     /// Where its Secrets, ConfigMaps and accounts are.
     namespace: String,
 }
@@ -90,12 +91,14 @@ fn key(id: &TargetId, reference: &AuthenticationRef) -> AuthenticationKey {
 
 fn look(shared: &Shared, id: &TargetId, key: AuthenticationKey, unlisted: Option<&str>) -> Looked {
     let namespace = if key.cluster { shared.settings.cluster_objects.clone() } else { id.namespace().to_owned() };
-    let spec = match (shared.authentications.get(&key), unlisted) {
-        (Some(found), _) => found.spec.map_err(|error| format!("{key} is not understood: {error}")),
-        (None, Some(why)) => Err(format!("{key} is not known yet: {why}")),
-        (None, None) => Err(shared.authentications.absent(&key)),
+    let (spec, allowed_hosts) = match (shared.authentications.get(&key), unlisted) {
+        (Some(found), _) => {
+            (found.spec.map_err(|error| format!("{key} is not understood: {error}")), found.allowed_hosts)
+        }
+        (None, Some(why)) => (Err(format!("{key} is not known yet: {why}")), Ok(None)),
+        (None, None) => (Err(shared.authentications.absent(&key)), Ok(None)),
     };
-    Looked { key, spec, namespace }
+    Looked { key, spec, allowed_hosts, namespace }
 }
 
 fn dependencies(
@@ -202,6 +205,10 @@ impl Assembly<'_> {
                 Ok(spec) => {
                     sources.auth = self.parameters(looked, spec, &mut problems);
                     sources.pod_identity = pod_identity(spec);
+                    match &looked.allowed_hosts {
+                        Ok(allowed) => sources.allowed_hosts.clone_from(allowed),
+                        Err(why) => problems.push(looked.source().error(&allowed_hosts_field(), why.as_str())),
+                    }
                 }
                 Err(why) => problems.push(self.error("authenticationRef.name", why.clone())),
             }
@@ -346,7 +353,7 @@ fn mark(triggers: &[Result<TriggerSources, Vec<Problem>>]) -> u64 {
                 for (name, value) in &sources.auth {
                     ("auth", name, value.expose()).hash(&mut hasher);
                 }
-                sources.pod_identity.hash(&mut hasher);
+                (sources.pod_identity, &sources.allowed_hosts).hash(&mut hasher);
             }
             Err(problems) => {
                 for problem in problems {

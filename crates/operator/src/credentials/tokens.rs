@@ -125,9 +125,10 @@ impl Tokens {
         let reply = self.post(account, &request).await?;
         let status = reply.status.unwrap_or_default();
         let token = status.token.filter(|token| !token.is_empty()).ok_or("the API server answered without a token")?;
-        // The server may give a shorter life than was asked for.
-        let left = status.expiration_timestamp.map(|end| end.0.duration_since(jiff::Timestamp::now()));
-        let life = left.map_or(self.lifetime, |left| Duration::try_from(left).unwrap_or_default());
+        // The server may give a shorter life than was asked for, and says so here too. The time at which it ends is by the
+        // server's clock: by ours it may be long past or far away.
+        let given = reply.spec.and_then(|spec| spec.expiration_seconds).and_then(|seconds| u64::try_from(seconds).ok());
+        let life = given.filter(|seconds| *seconds > 0).map_or(self.lifetime, Duration::from_secs);
         Ok((SecretText::new(token), life))
     }
 
@@ -216,3 +217,6 @@ pub(super) async fn run(shared: Arc<Shared>) {
         shared.tell(&Dependency::Account(account)).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

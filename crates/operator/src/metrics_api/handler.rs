@@ -151,7 +151,7 @@ impl Api {
         let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
         let items: Vec<Item> = answer::items(&self.board, question)?;
         for item in &items {
-            self.demand.asked(&item.target, &item.value.metric, now);
+            self.demand.asked(&item.target, &item.value.metric);
         }
         let body = match form {
             Form::Table => answer::table(&items, now),

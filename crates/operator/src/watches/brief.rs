@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tidegate_crds::ScaledObject;
 use tidegate_crds::admission::TargetKey;
 use tidegate_engine::{TargetId, Workload};
+use tokio::time::Instant;
 
 use super::packed::Packed;
 use crate::status::Status;
@@ -28,6 +29,9 @@ pub struct KnownObject {
     pub status: Arc<Status>,
     /// Why its spec could not be understood.
     pub unreadable: Option<Arc<str>>,
+    /// When it came, if that was while this process watched: its age by our own clock, which may be apart from the API
+    /// server's.
+    pub came: Option<Instant>,
 }
 
 impl KnownObject {

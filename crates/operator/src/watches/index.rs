@@ -141,10 +141,12 @@ impl Index {
     }
 
     /// Takes a ScaledObject; gives back what was known of it.
-    pub(crate) fn put_object(&self, known: KnownObject) -> Option<KnownObject> {
+    pub(crate) fn put_object(&self, mut known: KnownObject) -> Option<KnownObject> {
         let id = id_of(&known.object);
         let (target, hpa) = (TargetKey::from(&known.object.spec.scale_target_ref), hpa_name(&known.object));
         let mut inner = self.write();
+        let same = inner.objects.get(&id).filter(|before| before.object.metadata.uid == known.object.metadata.uid);
+        known.came = same.map_or(known.came, |before| before.came);
         let before = inner.objects.insert(id.clone(), known);
         if let Some(before) = &before {
             inner.unlink(&id, &before.object);

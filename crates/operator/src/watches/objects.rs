@@ -8,6 +8,7 @@ use kube::{Api, Client};
 use tidegate_crds::{ScaledObject, ScalingPolicy};
 use tidegate_engine::TargetId;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 
 use super::brief::{HpaBrief, KnownObject};
 use super::feed::{Step, follow};
@@ -35,10 +36,11 @@ pub(super) fn scaled_objects(
     changes: UnboundedSender<Change>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let api: Api<DynamicObject> = api(client, namespace, &scaled_object_resource());
+    let mut listed = false;
     let take = move |step| {
         let change = match step {
             Step::Apply(object) => {
-                let known = understand(object);
+                let known = KnownObject { came: listed.then(Instant::now), ..understand(object) };
                 let (id, after) = (super::id_of(&known.object), known.clone());
                 let before = index.put_object(known);
                 asks_for_something(before.as_ref(), &after).then_some(Change::Object(id))
@@ -46,6 +48,7 @@ pub(super) fn scaled_objects(
             Step::Gone(id) => index.remove_object(&id).map(|_| Change::Gone(id)),
             Step::Complete => {
                 index.list_is_in();
+                listed = true;
                 None
             }
         };
@@ -68,7 +71,7 @@ fn understand(object: DynamicObject) -> KnownObject {
             Err(error) => (Default::default(), Some(format!("spec cannot be read: {error}").into())),
         };
     let object = ScaledObject { metadata, spec, ..ScaledObject::default() };
-    KnownObject { object: Arc::new(object), status: Arc::new(status), unreadable }
+    KnownObject { object: Arc::new(object), status: Arc::new(status), unreadable, came: None }
 }
 
 /// Whether a change is more than one of the status. Labels and annotations count, since they are on the

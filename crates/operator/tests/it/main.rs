@@ -3,10 +3,13 @@
 
 mod activation;
 mod admission;
+mod allowed_hosts;
 mod certificates;
+mod clocks;
 mod credentials;
 mod disruption;
 mod events;
+mod expired;
 mod external;
 mod faults;
 mod faulty;

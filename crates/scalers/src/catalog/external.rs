@@ -43,6 +43,9 @@
 mod push;
 mod reply;
 
+#[cfg(fuzzing)]
+pub use reply::fuzzed_reply;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

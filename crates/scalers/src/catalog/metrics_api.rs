@@ -61,6 +61,7 @@ use tidegate_engine::{Figures, ReadError, ReadErrorKind, Reading, Timestamp};
 
 use crate::clients::Clients;
 use crate::declare::{choices, parameters};
+use crate::egress::Egress;
 use crate::given::{Given, Metric, source_of};
 use crate::http::authentication::{Address, Credentials, HttpAuthentication};
 use crate::http::{Answer, Pool, Request, shown};
@@ -119,6 +120,7 @@ pub(super) struct MetricsApi {
     /// The Service's name and namespace, and what is made of the numbers.
     service: Option<(String, String, Aggregation)>,
     endpoints: Option<Arc<dyn Endpoints>>,
+    egress: Egress,
     pool: Arc<Pool>,
     credentials: Credentials,
     telemetry: Telemetry,
@@ -165,6 +167,7 @@ impl Trigger for MetricsApi {
             location: location.map_err(|error| ReadError::new(ReadErrorKind::Configuration, error)),
             service: service.map(|(name, namespace)| (name, namespace, config.aggregation_type)),
             endpoints: clients.endpoints(),
+            egress: clients.egress(),
             pool,
             credentials,
             telemetry: clients.telemetry(),
@@ -209,6 +212,9 @@ impl MetricsApi {
             let message = "the endpoints of Services are not known here; leave aggregateFromKubeServiceEndpoints out";
             return Err(failed(ReadErrorKind::Configuration, message));
         };
+        self.egress
+            .judge_service(service, namespace, self.url.port_or_known_default().unwrap_or_default())
+            .map_err(|barred| failed(ReadErrorKind::Configuration, &barred.to_string()))?;
         let groups = port.endpoints(namespace, service).await?;
         let urls = aggregate::urls(&self.url, &groups)
             .map_err(|message| failed(ReadErrorKind::NotFound, &format!("Service {namespace}/{service}: {message}")))?;
@@ -242,6 +248,9 @@ impl MetricsApi {
 
     async fn send(&self, url: Url) -> Result<(Request, Answer), ReadError> {
         let mut request = request(url);
+        if self.service.is_some() {
+            request.to_endpoint();
+        }
         self.credentials.apply(&mut request).await?;
         let answer = self.pool.send_told(request.clone(), &self.telemetry).await?;
         Ok((request, answer))

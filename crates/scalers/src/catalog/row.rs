@@ -63,7 +63,8 @@ fn check<T: Trigger>(input: &TriggerInput) -> Result<Checked, Vec<Problem>> {
         (Some(config), Some(spec)) if sound => {
             let (input, name) = (input.clone(), Arc::new(name(input, &spec)));
             let connect = Box::new(move |clients: &crate::Clients| -> Arc<dyn Scaler> {
-                let clients = clients.told_as(wrap::Telemetry::new(clients.observer(), &name));
+                let telemetry = wrap::Telemetry::new(clients.observer(), &name);
+                let clients = clients.of_trigger(telemetry, input.allowed_hosts.clone());
                 wrap::all(T::connect(config, &input, &clients), name, &clients)
             });
             Ok(Checked { spec, specs_from_source: T::SPECS_FROM_SOURCE, warnings, connect })

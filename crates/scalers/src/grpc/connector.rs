@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::Uri;
 
 use super::GrpcAddress;
-use crate::egress::EgressPolicy;
+use crate::egress::{self, Egress};
 use crate::kafka::TlsSettings;
 
 /// A silent connection is looked after this long, and given up after as long without an answer of the other machine.
@@ -30,7 +30,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub(super) struct Connector {
     address: GrpcAddress,
     tls: Option<Arc<ClientConfig>>,
-    egress: Arc<EgressPolicy>,
+    egress: Egress,
     limit: Duration,
 }
 
@@ -44,7 +44,7 @@ impl Connector {
     pub(super) fn new(
         address: &GrpcAddress,
         tls: Option<&TlsSettings>,
-        egress: &Arc<EgressPolicy>,
+        egress: &Egress,
         limit: Duration,
     ) -> Result<Self, ReadError> {
         let config = tls.map(crate::kafka::tls::config).transpose().map_err(|(parameter, message)| {
@@ -54,7 +54,7 @@ impl Connector {
             config.alpn_protocols = vec![b"h2".to_vec()];
             Arc::new(config)
         });
-        Ok(Connector { address: address.clone(), tls: config, egress: Arc::clone(egress), limit })
+        Ok(Connector { address: address.clone(), tls: config, egress: egress.clone(), limit })
     }
 
     async fn open(self) -> Result<TokioIo<Box<dyn Stream>>, DialError> {
@@ -65,16 +65,13 @@ impl Connector {
 
     async fn dial(self) -> Result<Box<dyn Stream>, DialError> {
         let GrpcAddress { host, port } = &self.address;
-        let found = tokio::net::lookup_host((host.as_str(), *port)).await.map_err(|error| {
-            DialError(
+        let found = self.egress.addresses(host, *port).await.map_err(|error| match error {
+            egress::DialError::Unknown(error) => DialError(
                 ReadErrorKind::Unreachable,
                 format!("the name could not be resolved: {error}; check scalerAddress"),
-            )
+            ),
+            egress::DialError::Barred(barred) => DialError(ReadErrorKind::Configuration, barred.to_string()),
         })?;
-        let found = self
-            .egress
-            .filter(found)
-            .map_err(|refusal| DialError(ReadErrorKind::Configuration, refusal.to_string()))?;
         let mut last = "the name has no address".to_owned();
         for address in found {
             match TcpStream::connect(address).await {

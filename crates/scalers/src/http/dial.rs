@@ -1,20 +1,21 @@
 //! Names of servers become addresses that the egress policy allows; what is dialled is one of these.
 
-use std::sync::Arc;
-
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use crate::egress::EgressPolicy;
+use crate::egress::{DialError, Egress};
 
-/// The system's resolver without refused addresses.
-pub(crate) struct Resolver(pub(crate) Arc<EgressPolicy>);
+/// What may be dialled of a name's addresses. Whether the request may go to the host was judged with its port before.
+pub(crate) struct Resolver(pub(crate) Egress);
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let egress = Arc::clone(&self.0);
+        let egress = self.0.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            Ok(Box::new(egress.filter(found)?.into_iter()) as Addrs)
+            match egress.resolve(name.as_str(), 0).await {
+                Ok(found) => Ok(Box::new(found.into_iter()) as Addrs),
+                Err(DialError::Unknown(error)) => Err(error.into()),
+                Err(DialError::Barred(barred)) => Err(barred.into()),
+            }
         })
     }
 }

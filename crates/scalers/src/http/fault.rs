@@ -5,7 +5,7 @@ use std::io;
 
 use tidegate_engine::ReadErrorKind;
 
-use crate::egress::Refusal;
+use crate::egress::Barred;
 
 /// The kind, and the step with its cause and advice.
 pub(super) fn of(error: &reqwest::Error, tls: bool) -> (ReadErrorKind, String) {
@@ -16,7 +16,7 @@ pub(super) fn of(error: &reqwest::Error, tls: bool) -> (ReadErrorKind, String) {
     if let Some(error) = find::<rustls::Error>(error) {
         return (ReadErrorKind::Unreachable, format!("the TLS handshake failed: {}", handshake(error)));
     }
-    if let Some(refusal) = find::<Refusal>(error) {
+    if let Some(refusal) = find::<Barred>(error) {
         return (ReadErrorKind::Configuration, refusal.to_string());
     }
     if error.is_connect() {

@@ -8,7 +8,7 @@ use tidegate_engine::{ReadError, ReadErrorKind};
 
 use super::authentication::base64;
 use super::fault;
-use crate::egress::EgressPolicy;
+use crate::egress::{Barred, Egress};
 use crate::secret::Secret;
 
 /// As many as Go's client, and so KEDA, follows.
@@ -32,6 +32,8 @@ pub(crate) struct Request {
     form: Vec<(String, Secret)>,
     /// What must not be quoted, should the server send it back.
     secrets: Vec<Secret>,
+    /// The URL is that of an endpoint of a Service which was judged by its name.
+    endpoint: bool,
 }
 
 /// A complete answer of any status.
@@ -62,7 +64,8 @@ impl Request {
         let (user, password) = (decoded(url.username()), decoded(url.password().unwrap_or_default()));
         // Neither fails on an address with a host.
         let _ = (url.set_username(""), url.set_password(None));
-        let mut request = Request { doing, method, url, asked: None, headers: HeaderMap::new(), form, secrets };
+        let mut request =
+            Request { doing, method, url, asked: None, headers: HeaderMap::new(), form, secrets, endpoint: false };
         if !user.expose().is_empty() || !password.expose().is_empty() {
             let pair = Secret::new(format!("{}:{}", user.expose(), password.expose()));
             // Base64 can always be a header.
@@ -90,6 +93,11 @@ impl Request {
         Ok(())
     }
 
+    /// Says that the URL is that of an endpoint of a Service whose name [`Egress::judge_service`] has judged.
+    pub(crate) fn to_endpoint(&mut self) {
+        self.endpoint = true;
+    }
+
     /// Adds an `Authorization` header of a scheme.
     pub(crate) fn authorization(&mut self, scheme: &str, value: &Secret) -> Result<(), ReadError> {
         self.secrets.push(value.clone());
@@ -113,6 +121,7 @@ impl Request {
         };
         add(self.method.as_str().as_bytes());
         add(self.url.as_str().as_bytes());
+        add(&[u8::from(self.endpoint)]);
         for (name, value) in &self.headers {
             add(name.as_str().as_bytes());
             add(value.as_bytes());
@@ -129,13 +138,10 @@ impl Request {
         mut self,
         client: &Client,
         certificate: bool,
-        egress: &EgressPolicy,
+        egress: &Egress,
     ) -> Result<Answer, ReadError> {
         for _ in 0..=REDIRECTS {
-            // Names are judged when they are resolved, addresses here, at each redirect anew.
-            egress
-                .judge_host(self.url.host_str().unwrap_or_default())
-                .map_err(|refusal| self.error(ReadErrorKind::Configuration, &refusal.to_string()))?;
+            self.judge(egress).map_err(|refusal| self.error(ReadErrorKind::Configuration, &refusal.to_string()))?;
             let mut request = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
             if self.method == Method::POST {
                 let form: Vec<_> = self.form.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
@@ -153,6 +159,15 @@ impl Request {
             }
         }
         Err(self.error(ReadErrorKind::Refused, &format!("more than {REDIRECTS} redirects")))
+    }
+
+    /// Whether it may go where it is going, at each redirect anew. The addresses of a name are judged when it is resolved.
+    fn judge(&self, egress: &Egress) -> Result<(), Barred> {
+        let host = self.url.host_str().unwrap_or_default();
+        match self.endpoint && self.asked.is_none() {
+            true => egress.judge_address(host),
+            false => egress.judge(host, self.url.port_or_known_default().unwrap_or_default()),
+        }
     }
 
     async fn whole(&self, mut response: reqwest::Response) -> Result<Answer, ReadError> {

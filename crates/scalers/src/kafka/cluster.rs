@@ -12,7 +12,7 @@ use kafka_protocol::protocol::StrBytes;
 use tidegate_engine::ReadErrorKind;
 use tokio::time::Instant;
 
-use crate::egress::EgressPolicy;
+use crate::egress::Egress;
 use crate::kafka::address::BrokerAddress;
 use crate::kafka::connection::Connection;
 use crate::kafka::fault::{Fault, Step};
@@ -48,7 +48,7 @@ struct Topic {
 }
 
 impl Cluster {
-    pub(crate) fn new(settings: ConnectionSettings, egress: Arc<EgressPolicy>) -> Self {
+    pub(crate) fn new(settings: ConnectionSettings, egress: Egress) -> Self {
         Cluster {
             pool: Pool::new(settings, egress),
             tails: Tails::default(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::egress::EgressPolicy;
+use crate::egress::Egress;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::fault::{Fault, Step};
 use crate::kafka::pass::{self, Answer, Want};
@@ -33,7 +33,7 @@ struct Waiter {
 }
 
 impl Source {
-    pub(crate) fn new(settings: ConnectionSettings, egress: Arc<EgressPolicy>) -> Self {
+    pub(crate) fn new(settings: ConnectionSettings, egress: Egress) -> Self {
         Source { cluster: Cluster::new(settings, egress), waiting: Mutex::default() }
     }
 

@@ -12,7 +12,7 @@ use rustls::ClientConfig;
 use tidegate_engine::ReadErrorKind;
 use tokio::time::Instant;
 
-use crate::egress::EgressPolicy;
+use crate::egress::Egress;
 use crate::kafka::address::BrokerAddress;
 use crate::kafka::connection::Connection;
 use crate::kafka::fault::{Fault, Step};
@@ -30,7 +30,7 @@ const STAGGER: Duration = Duration::from_millis(300);
 /// Opens connections as one identity and keeps them.
 pub(crate) struct Pool {
     settings: ConnectionSettings,
-    egress: Arc<EgressPolicy>,
+    egress: Egress,
     tls: Result<Option<Arc<ClientConfig>>, Fault>,
     tokens: Tokens,
     slots: Mutex<HashMap<BrokerAddress, Arc<Slot>>>,
@@ -54,13 +54,13 @@ struct Attempt {
 }
 
 impl Pool {
-    pub(crate) fn new(settings: ConnectionSettings, egress: Arc<EgressPolicy>) -> Self {
+    pub(crate) fn new(settings: ConnectionSettings, egress: Egress) -> Self {
         let tls = settings.tls.as_ref().map(crate::kafka::tls::config).transpose();
         let tls = tls.map(|config| config.map(Arc::new)).map_err(|(parameter, error)| {
             let cause = format!("parameter {parameter}: {error}");
             Fault::new(ReadErrorKind::Configuration, &bootstrap(&settings), Step::TlsHandshake, cause)
         });
-        let tokens = Tokens::new(settings.tls.as_ref(), Arc::clone(&egress));
+        let tokens = Tokens::new(settings.tls.as_ref(), egress.clone());
         let (slots, brokers) = (Mutex::default(), Mutex::default());
         Pool { settings, egress, tls, tokens, slots, brokers, requests: Arc::default() }
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tidegate_engine::{ReadError, Timestamp};
 use tokio::time::Instant;
 
+use crate::egress::Egress;
 use crate::kafka::address::BrokerAddress;
 use crate::kafka::clients::KafkaClients;
 use crate::kafka::cluster::{Cluster, invalid};
@@ -91,13 +92,13 @@ impl LagReader {
     /// No connection is made before the first read; connections are kept between reads.
     #[must_use]
     pub fn new(settings: ConnectionSettings) -> Self {
-        LagReader { source: Arc::new(Source::new(settings, Arc::default())) }
+        LagReader { source: Arc::new(Source::new(settings, Egress::default())) }
     }
 
     /// Shares the connections of `clients`.
     #[must_use]
     pub fn shared(settings: &ConnectionSettings, clients: &KafkaClients) -> Self {
-        LagReader { source: clients.source(settings, &Arc::default()) }
+        LagReader { source: clients.source(settings, &Egress::default()) }
     }
 
     /// One pass over the asked groups.

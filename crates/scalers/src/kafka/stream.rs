@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::egress::EgressPolicy;
+use crate::egress::{DialError, Egress};
 use crate::kafka::address::BrokerAddress;
 use crate::kafka::fault::{Fault, Step};
 
@@ -21,7 +21,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub(crate) async fn open(
     address: &BrokerAddress,
     tls: Option<&Arc<ClientConfig>>,
-    egress: &EgressPolicy,
+    egress: &Egress,
 ) -> Result<Box<dyn Stream>, Fault> {
     let tcp = dial(address, egress).await?;
     // Small requests that wait for each other: do not wait for more to send.
@@ -32,17 +32,15 @@ pub(crate) async fn open(
     }
 }
 
-async fn dial(address: &BrokerAddress, egress: &EgressPolicy) -> Result<TcpStream, Fault> {
+async fn dial(address: &BrokerAddress, egress: &Egress) -> Result<TcpStream, Fault> {
     let name = address.to_string();
-    let found = tokio::net::lookup_host((address.host(), address.port())).await.map_err(|error| {
-        Fault::new(ReadErrorKind::Unreachable, &name, Step::Resolve, error.to_string())
-            .hint("check the host's name in bootstrapServers, or what the broker advertises (advertised.listeners)")
-            .passing()
-    })?;
     // Also what a broker says that its fellows are reached at has to pass.
-    let found = egress
-        .filter(found)
-        .map_err(|refusal| Fault::new(ReadErrorKind::Configuration, &name, Step::Connect, refusal.to_string()))?;
+    let found = egress.addresses(address.host(), address.port()).await.map_err(|error| match error {
+        DialError::Unknown(error) => Fault::new(ReadErrorKind::Unreachable, &name, Step::Resolve, error.to_string())
+            .hint("check the host's name in bootstrapServers, or what the broker advertises (advertised.listeners)")
+            .passing(),
+        DialError::Barred(barred) => Fault::new(ReadErrorKind::Configuration, &name, Step::Connect, barred.to_string()),
+    })?;
     let mut last = None;
     for socket in found {
         match TcpStream::connect(socket).await {

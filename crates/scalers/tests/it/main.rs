@@ -12,6 +12,7 @@ mod metrics_api;
 mod pages;
 mod prometheus;
 mod real;
+mod rebinding;
 mod server;
 mod telemetry;
 mod watch;

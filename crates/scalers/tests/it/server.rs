@@ -63,7 +63,12 @@ pub struct Server {
 
 impl Server {
     pub async fn start(play: Play) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Server::start_at("127.0.0.1", play).await
+    }
+
+    /// At another address of this machine.
+    pub async fn start_at(address: &str, play: Play) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&connections);

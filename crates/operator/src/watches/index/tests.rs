@@ -16,7 +16,7 @@ fn object(name: &str, target: &str, hpa: Option<&str>) -> KnownObject {
     let config = hpa.map(|name| HpaConfig { name: Some(name.into()), behavior: None });
     object.spec.advanced =
         config.map(|config| Advanced { horizontal_pod_autoscaler_config: Some(config), ..Advanced::default() });
-    KnownObject { object: Arc::new(object), status: Arc::default(), unreadable: None }
+    KnownObject { object: Arc::new(object), status: Arc::default(), unreadable: None, came: None }
 }
 
 fn deployment(name: &str) -> TargetKey {

@@ -72,6 +72,26 @@ pub(super) fn value(values: &[MetricValue]) -> Result<(f64, Option<String>), Str
     Ok((sum.max(0.0), note))
 }
 
+/// For the fuzz targets: a reply as it comes off the wire, whichever it is meant to be.
+#[cfg(fuzzing)]
+pub fn fuzzed_reply(bytes: &[u8]) {
+    use prost::Message;
+
+    use crate::externalscaler::{GetMetricSpecResponse, GetMetricsResponse, IsActiveResponse};
+    if let Ok(answer) = GetMetricsResponse::decode(bytes)
+        && let Ok((value, _)) = value(&answer.metric_values)
+    {
+        assert!(value.is_finite() && value >= 0.0, "the value {value}");
+    }
+    if let Ok(answer) = GetMetricSpecResponse::decode(bytes)
+        && let Ok(specs) = specs(&answer.metric_specs)
+    {
+        let sound = |(name, target): &(String, f64)| !name.is_empty() && target.is_finite() && *target > 0.0;
+        assert!(specs.iter().all(sound) && (1..=MOST_METRICS).contains(&specs.len()), "the metrics {specs:?}");
+    }
+    let _ = IsActiveResponse::decode(bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -9,7 +9,7 @@ use tidegate_engine::ReadErrorKind;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::egress::EgressPolicy;
+use crate::egress::Egress;
 use crate::kafka::fault::{Fault, Step};
 use crate::kafka::settings::{Login, OauthSettings, TlsSettings, TokenSource};
 use crate::secret::Secret;
@@ -23,7 +23,7 @@ const UNKNOWN_LIFETIME: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(crate) struct Tokens {
     tls: TlsSettings,
-    egress: Arc<EgressPolicy>,
+    egress: Egress,
     kept: Mutex<Option<Token>>,
 }
 
@@ -35,7 +35,7 @@ struct Token {
 impl Tokens {
     /// The authorities that the trigger trusts hold for the token endpoint too. Its client certificate and `unsafeSsl`
     /// are meant for brokers alone.
-    pub(crate) fn new(tls: Option<&TlsSettings>, egress: Arc<EgressPolicy>) -> Self {
+    pub(crate) fn new(tls: Option<&TlsSettings>, egress: Egress) -> Self {
         let ca = tls.and_then(|tls| tls.ca.clone());
         Tokens { tls: TlsSettings { ca, client: None, skip_verify: false }, egress, kept: Mutex::default() }
     }
@@ -71,9 +71,11 @@ impl Tokens {
     async fn ask(&self, endpoint: &str, client: &Login, scopes: &[String]) -> Result<Token, Fault> {
         let config = crate::kafka::tls::config(&self.tls)
             .map_err(|(_, error)| fault(ReadErrorKind::Configuration, endpoint, error))?;
-        let host = reqwest::Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let url = reqwest::Url::parse(endpoint).ok();
+        let host = url.as_ref().and_then(|url| Some((url.host_str()?, url.port_or_known_default()?)));
+        let (host, port) = host.unwrap_or_default();
         self.egress
-            .judge_host(&host.unwrap_or_default())
+            .judge(host, port)
             .map_err(|refusal| fault(ReadErrorKind::Configuration, endpoint, refusal.to_string()))?;
         let http = http_client(config, &self.egress)
             .map_err(|error| fault(ReadErrorKind::Internal, endpoint, error.to_string()))?;
@@ -94,12 +96,12 @@ impl Tokens {
     }
 }
 
-fn http_client(config: ClientConfig, egress: &Arc<EgressPolicy>) -> Result<reqwest::Client, reqwest::Error> {
+fn http_client(config: ClientConfig, egress: &Egress) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         // A proxy would dial for us, where no policy is asked; the environment must not name one.
         .no_proxy()
         .tls_backend_preconfigured(config)
-        .dns_resolver(crate::http::Resolver(Arc::clone(egress)))
+        .dns_resolver(crate::http::Resolver(egress.clone()))
         // Credentials go to the host that was named and nowhere else.
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(10))
@@ -201,11 +203,26 @@ pub(super) fn first_message(token: &Secret, extensions: &[(String, String)]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::egress::AllowedHosts;
 
     #[test]
     fn writes_the_first_message_of_rfc_7628() {
         let message = first_message(&Secret::new("abc"), &[("logicalCluster".to_owned(), "lkc-1".to_owned())]);
         assert_eq!(message, b"n,,\x01auth=Bearer abc\x01logicalCluster=lkc-1\x01\x01");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_for_other_hosts_is_not_sent_to_the_endpoint() {
+        let said_by = "the annotation of ClusterTriggerAuthentication kafka".to_owned();
+        let allowed = AllowedHosts { said_by, hosts: vec![("127.0.0.1".to_owned(), Some(9092))] };
+        let tokens = Tokens::new(None, Egress::default().only_to(Some(Arc::new(allowed))));
+        let endpoint = "https://127.0.0.1/token".to_owned();
+        let client = Login { username: "a".to_owned(), password: Secret::new("b") };
+        let token = TokenSource::ClientCredentials { endpoint, client, scopes: Vec::new() };
+        let settings = OauthSettings { token, extensions: Vec::new() };
+        let refused = tokens.get(&settings, Instant::now() + Duration::from_secs(30)).await.err().unwrap();
+        assert_eq!(refused.kind, ReadErrorKind::Configuration);
+        assert!(refused.to_string().contains("127.0.0.1:443 is not among the hosts"), "{refused}");
     }
 
     #[tokio::test]
