@@ -69,7 +69,7 @@ impl Tokens {
     }
 
     async fn ask(&self, endpoint: &str, client: &Login, scopes: &[String]) -> Result<Token, Fault> {
-        let config = crate::kafka::tls::config(&self.tls)
+        let config = crate::kafka::tls::config(&self.tls, self.egress.authorities())
             .map_err(|(_, error)| fault(ReadErrorKind::Configuration, endpoint, error))?;
         let host = reqwest::Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));
         self.egress
