@@ -16,6 +16,7 @@ mod installed;
 mod kills;
 mod leadership;
 mod lifecycle;
+mod many;
 mod metrics_api;
 mod pages;
 mod passes;
