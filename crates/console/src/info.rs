@@ -42,7 +42,7 @@ impl TargetInfo {
             max: policy.max_replicas,
             idle: policy.idle_replicas,
             mode: policy.mode,
-            paused: policy.pause.all || policy.pause.at.is_some(),
+            paused: policy.pause.is_full(),
             held: policy.pause != Pause::default(),
             formula: policy.formula.as_ref().map(|formula| formula.formula.text().clone()),
             triggers: policy

@@ -43,7 +43,7 @@ pub(crate) enum Due {
 /// The plan of one trigger.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// The next poll. `None`: somebody else reads this trigger.
+    /// The next poll. `None`: somebody else reads this trigger, or nobody while there is a pause.
     pub(crate) next: Option<Timestamp>,
     /// A read between two polls, since something happened at the source.
     wanted: Option<Timestamp>,
@@ -63,7 +63,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Due at once, if it is ours to read.
     pub(crate) fn new(policy: &Policy, trigger: &TriggerPolicy, now: Timestamp) -> Self {
-        let next = policy.reads(trigger).then_some(now);
+        let next = policy.polls(trigger).then_some(now);
         Plan {
             next,
             wanted: None,

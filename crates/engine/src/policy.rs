@@ -94,6 +94,11 @@ impl Policy {
         self.mode != Mode::Hpa || !trigger.target.is_resource()
     }
 
+    /// Whether it is polled now. While nothing may move, sources are left in peace.
+    pub(crate) fn polls(&self, trigger: &TriggerPolicy) -> bool {
+        !self.pause.is_full() && self.reads(trigger)
+    }
+
     /// Whether only who moves the replicas is another. Everything in a policy shows in its `Debug` form.
     pub(crate) fn differs_only_in_mode(&self, other: &Policy) -> bool {
         let in_one_mode = |policy: &Policy| format!("{:?}", Policy { mode: Mode::Hpa, ..policy.clone() });
@@ -313,6 +318,14 @@ pub struct Pause {
     pub scale_in: bool,
     /// `paused-scale-out`.
     pub scale_out: bool,
+}
+
+impl Pause {
+    /// `paused` or `paused-replicas`: nothing moves, whatever triggers say.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.all || self.at.is_some()
+    }
 }
 
 /// Who moves the replicas.

@@ -41,6 +41,8 @@ pub struct Options {
     pub certificates: CertificateOptions,
     /// How long a request of a trigger may take where the trigger does not say (`KEDA_HTTP_DEFAULT_TIMEOUT`).
     pub http_timeout: Duration,
+    /// Folders of certificate authorities that all triggers trust besides the system's (`--ca-dir`). Read at the start.
+    pub authority_folders: Vec<PathBuf>,
     /// Addresses (`10.0.0.0/8`, `::1/128`) that triggers may reach although they are refused otherwise.
     pub allowed_addresses: Vec<String>,
     /// For the label `app.kubernetes.io/version`.
@@ -136,6 +138,7 @@ impl Default for Options {
                 dns_names: vec!["localhost".to_owned()],
             },
             http_timeout: Duration::from_secs(3),
+            authority_folders: Vec::new(),
             allowed_addresses: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }

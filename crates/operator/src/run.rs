@@ -3,6 +3,7 @@
 //! Nothing is global: several operators can run in one process, as tests do.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use kube::{Api, Client};
 use tidegate_console::{Store, StoreOptions};
 use tidegate_engine::TargetId;
 use tidegate_runtime::{Clock, Handle, Options as LoopOptions, Ports, Runtime, WallClock};
-use tidegate_scalers::{Clients, EgressPolicy, Network};
+use tidegate_scalers::{Authorities, Clients, EgressPolicy, Network};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -387,7 +388,20 @@ async fn egress(client: &Client, options: &Options) -> Result<EgressPolicy, Star
         options.allowed_addresses.iter().map(|text| text.parse::<Network>()).collect();
     let allowed =
         allowed.map_err(|error| StartError::Option(format!("an address that triggers may reach: {error}")))?;
-    Ok(EgressPolicy::cluster(api_server_addresses(client).await).allowing(allowed))
+    let policy = EgressPolicy::cluster(api_server_addresses(client).await).allowing(allowed);
+    Ok(policy.trusting(authorities(&options.authority_folders)))
+}
+
+/// Whom all triggers trust besides the system's authorities. A file that cannot be used must not keep the rest from work.
+fn authorities(folders: &[PathBuf]) -> Authorities {
+    let (authorities, faults) = Authorities::read(folders);
+    for fault in faults {
+        tracing::warn!("{fault}");
+    }
+    if !authorities.is_empty() {
+        tracing::info!(certificates = authorities.len(), ?folders, "triggers trust further certificate authorities");
+    }
+    authorities
 }
 
 /// The API server's addresses as pods see them.

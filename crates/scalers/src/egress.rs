@@ -8,6 +8,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
+use crate::authorities::Authorities;
+
 mod allowed;
 mod gate;
 
@@ -25,12 +27,14 @@ const METADATA: [IpAddr; 5] = [
 ];
 
 /// Where triggers may go. The default is for one machine, whose owner writes the manifests: everywhere but to link-local
-/// addresses and metadata services.
+/// addresses and metadata services. It goes wherever connections are made, and so do the authorities that vouch for what is
+/// found there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EgressPolicy {
     loopback_refused: bool,
     api_server: Vec<IpAddr>,
     allow: Vec<Network>,
+    authorities: Authorities,
 }
 
 impl EgressPolicy {
@@ -38,7 +42,7 @@ impl EgressPolicy {
     #[must_use]
     pub fn cluster(api_server: impl IntoIterator<Item = IpAddr>) -> Self {
         let api_server = api_server.into_iter().map(real).collect();
-        EgressPolicy { loopback_refused: true, api_server, allow: Vec::new() }
+        EgressPolicy { loopback_refused: true, api_server, ..EgressPolicy::default() }
     }
 
     /// The same with what the administrator allows. Link-local addresses and metadata services stay refused.
@@ -46,6 +50,18 @@ impl EgressPolicy {
     pub fn allowing(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
         self.allow.extend(networks);
         self
+    }
+
+    /// The same; servers may also show certificates of these authorities, whatever a trigger gives of its own.
+    #[must_use]
+    pub fn trusting(mut self, authorities: Authorities) -> Self {
+        self.authorities = authorities;
+        self
+    }
+
+    /// Whom every trigger trusts besides the system's authorities.
+    pub(crate) fn authorities(&self) -> &Authorities {
+        &self.authorities
     }
 
     /// Whether a trigger may go to this address.

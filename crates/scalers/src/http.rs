@@ -133,7 +133,7 @@ impl Drop for Call<'_> {
 fn build(tls: &TlsSettings, egress: &Egress) -> Result<reqwest::Client, ReadError> {
     // HTTP/1.1 only: with HTTP/2 the client does not pass on why a server ended a connection, as for want of a client
     // certificate, and its one connection saves little where a server gets no more than a few.
-    let config = crate::kafka::tls::config(tls).map_err(|(parameter, message)| {
+    let config = crate::kafka::tls::config(tls, egress.authorities()).map_err(|(parameter, message)| {
         let message = format!("setting up TLS with the parameter \"{parameter}\": {message}");
         ReadError::new(ReadErrorKind::Configuration, message)
     })?;

@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod authorities;
 pub mod catalog;
 mod clients;
 mod declare;
@@ -31,6 +32,7 @@ mod trigger;
 mod value;
 mod wrap;
 
+pub use authorities::Authorities;
 pub use catalog::Checked;
 pub use clients::Clients;
 pub use egress::{AllowedHosts, EgressPolicy, Network, Refusal, Resolver};

@@ -86,6 +86,10 @@ pub(crate) struct OperatorArgs {
         require_equals = true, default_value_t = true, default_missing_value = "true")]
     pub(crate) enable_apiservice_patching: bool,
 
+    /// Folder of certificate authorities (PEM files) that all triggers trust besides the system's and their own; may be
+    /// repeated; read at the start [default: /custom/ca where that is there]
+    #[arg(long, value_name = "FOLDER", help_heading = "Triggers")]
+    pub(crate) ca_dir: Vec<PathBuf>,
     /// Folder below which `filePath` of ClusterTriggerAuthentications is found [default: none, no files are read]
     #[arg(long, value_name = "FOLDER", help_heading = "Triggers")]
     pub(crate) filepath_auth_root_path: Option<PathBuf>,

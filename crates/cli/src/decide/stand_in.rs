@@ -25,9 +25,19 @@ pub(super) fn check(input: &mut TriggerInput, authenticated: bool) -> Checked {
     }
     let spec = spec.map(|checked| {
         warnings.extend(checked.warnings);
+        if checked.specs_from_source && !input.formula_in_use {
+            warnings.push(own_target());
+        }
         checked.spec
     });
     Checked { spec, warnings }
+}
+
+/// A case asks no source, so a target that only the source knows has a stand-in too.
+fn own_target() -> Problem {
+    let message = "its source names the target itself and a case asks nobody, so 1 stands in for it; give as the reading \
+        the value divided by the target";
+    Problem { parameter: String::new(), message: message.to_owned() }
 }
 
 /// Gives each variable that a `...FromEnv` names a value that its parameter accepts.

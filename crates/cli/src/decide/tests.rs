@@ -80,6 +80,20 @@ fn what_the_catalogue_refuses_is_told_with_its_line() {
 }
 
 #[test]
+fn a_target_that_only_the_source_knows_has_a_stand_in_that_is_told_of() {
+    let external = "{type: external, metadata: {scalerAddress: 'a:1'}}";
+    let said = |advanced: &str| {
+        let policy = format!("\n  spec: {{minReplicaCount: 1, triggers: [{external}]{advanced}}}");
+        answers(&case(&policy, "workload: {replicas: 3, readyReplicas: 3}\nreadings: {s0: 5}"))
+    };
+    let plain = said("");
+    assert!(plain.contains("spec.triggers[0].type: its source names the target itself"), "{plain}");
+    assert!(plain.contains("1 stands in for it"), "{plain}");
+    let formula = ", advanced: {scalingModifiers: {formula: s0, target: '2'}}";
+    assert!(!said(formula).contains("warning"), "the formula's target counts: {}", said(formula));
+}
+
+#[test]
 fn a_policy_file_is_read_beside_the_case() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = format!(

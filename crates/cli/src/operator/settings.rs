@@ -1,6 +1,7 @@
 //! Flags and variables together.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use tidegate_operator::{
     AdmissionOptions, CertificateOptions, ExternalMetricsOptions, LeaseOptions, Options, ServiceName,
@@ -10,6 +11,9 @@ use tidegate_scalers::Network;
 use super::environment::{Lookup, Variables, read};
 use super::listen::address;
 use crate::args::OperatorArgs;
+
+/// Where KEDA's manifests and chart mount further certificate authorities.
+const CUSTOM_CA: &str = "/custom/ca";
 
 /// Everything that an operator is started with.
 #[derive(Debug)]
@@ -106,9 +110,15 @@ fn options(args: &OperatorArgs, variables: &Variables, listening: &Listening) ->
         }),
         certificates: certificates(args, namespace),
         http_timeout: variables.http_timeout,
+        authority_folders: authority_folders(&args.ca_dir, Path::new(CUSTOM_CA)),
         allowed_addresses: args.allow_addresses.clone(),
         ..Options::default()
     }
+}
+
+/// Those given, or KEDA's default, which need not be there.
+fn authority_folders(given: &[PathBuf], default: &Path) -> Vec<PathBuf> {
+    if given.is_empty() && default.is_dir() { vec![default.to_path_buf()] } else { given.to_vec() }
 }
 
 /// Unique among the replicas, also where the pod's name is not known.

@@ -201,7 +201,7 @@ impl Sink for Tally {
             if let Some(policy) = policy {
                 let fewest = policy.idle_replicas.unwrap_or(policy.min_replicas);
                 // What a pause holds up never comes down.
-                counted.rest = if policy.pause.all || policy.pause.at.is_some() { u32::MAX } else { fewest };
+                counted.rest = if policy.pause.is_full() { u32::MAX } else { fewest };
                 counted.rest = if policy.force_activation { policy.min_replicas.max(1) } else { counted.rest };
             }
         });

@@ -235,3 +235,6 @@ impl Series for Webhook {
         self.counters.write(page);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,7 @@ pub(super) fn check_triggers(object: &ScaledObject, given: Given) -> Result<Unde
         if !lacking.is_empty() {
             let why = lacking.iter().map(Problem::text).collect::<Vec<_>>().join("; ");
             why.hash(&mut marks);
-            match without_what_is_lacking(&mut input) {
+            match lacking::metric(&mut input) {
                 Some(spec) => {
                     triggers.push(Kind::Lacking(spec, lacking::scaler(format!("spec.triggers[{index}]: {why}"))));
                     all_lacking.extend(lacking);
@@ -99,19 +99,6 @@ pub(super) fn check_triggers(object: &ScaledObject, given: Given) -> Result<Unde
         return Err(problems);
     }
     Ok(Understood { triggers, mark: marks.finish(), warnings: problems, lacking: all_lacking })
-}
-
-/// The metric of a trigger whose parameters are not all known: what its manifest says is enough for most.
-fn without_what_is_lacking(input: &mut TriggerInput) -> Option<MetricSpec> {
-    let missing = match catalog::check(input) {
-        Ok(found) => return Some(found.spec),
-        Err(problems) => problems,
-    };
-    for problem in missing.iter().filter(|problem| !input.metadata.contains_key(&problem.parameter)) {
-        // It is never used: nobody connects this one.
-        input.auth.insert(problem.parameter.clone(), Secret::new("not known yet"));
-    }
-    catalog::check(input).ok().map(|found| found.spec)
 }
 
 /// Connects the triggers, or goes on with what is connected if it is given the same. No I/O but that of sources that name

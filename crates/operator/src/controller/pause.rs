@@ -18,7 +18,7 @@ pub(super) struct Asked {
 impl Asked {
     /// `paused` or `paused-replicas`: there is no HorizontalPodAutoscaler then.
     pub(super) fn is_full(&self) -> bool {
-        self.pause.all || self.pause.at.is_some()
+        self.pause.is_full()
     }
 
     /// Any of them.

@@ -60,13 +60,19 @@ impl From<Vec<Problem>> for Fault {
     }
 }
 
-/// Problems in one line, as a condition has it.
+/// Problems in one line, as a condition has it. Who looks for them in two ways finds some twice; they are said once.
 fn lines<'a>(problems: impl Iterator<Item = &'a Problem>) -> String {
-    let said = problems.map(|problem| match problem.field.as_str() {
-        "" => problem.text(),
-        field => format!("{field}: {}", problem.text()),
-    });
-    said.collect::<Vec<_>>().join("; ")
+    let mut said: Vec<String> = Vec::new();
+    for problem in problems {
+        let line = match problem.field.as_str() {
+            "" => problem.text(),
+            field => format!("{field}: {}", problem.text()),
+        };
+        if !said.contains(&line) {
+            said.push(line);
+        }
+    }
+    said.join("; ")
 }
 
 impl Shared {

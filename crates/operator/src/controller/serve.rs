@@ -28,7 +28,8 @@ use crate::status::{FIELD_MANAGER, kind_text};
 use crate::tell::reference;
 use crate::watches::scaled_object_resource;
 
-/// The finalizer that KEDA uses. We set it only where something has to be done at the end, and take it off always.
+/// The finalizer that KEDA uses. It is there only while something has to be done at the end: one that nobody is at work
+/// for would keep a namespace from going.
 pub(super) const FINALIZER: &str = "finalizer.keda.sh";
 
 /// The longest value of a label.
@@ -66,6 +67,13 @@ fn needs_ready(policy: &Policy) -> bool {
     policy.mode == Mode::Direct
         || policy.triggers.iter().any(|trigger| by_value(trigger.target))
         || policy.formula.as_ref().is_some_and(|formula| by_value(formula.target))
+}
+
+/// The finalizers as they should be; `None` where they are.
+fn finalizers(there: &[String], needed: bool) -> Option<Vec<&str>> {
+    let others = there.iter().map(String::as_str).filter(|name| *name != FINALIZER);
+    let has = there.iter().any(|name| name == FINALIZER);
+    (has != needed).then(|| others.chain(needed.then_some(FINALIZER)).collect())
 }
 
 impl Shared {
@@ -271,24 +279,22 @@ impl Shared {
         removed.map_err(|_| Fault::Stopped)
     }
 
-    /// The label that KEDA sets on ScaledObjects, and the finalizer where there is something to do at the end.
+    /// The label that KEDA sets on ScaledObjects, and the finalizer while there is something to do at the end.
     pub(super) async fn adorn(&self, id: &TargetId, object: &ScaledObject) -> Result<(), Fault> {
         let metadata = &object.metadata;
         let labelled =
             metadata.labels.as_ref().and_then(|labels| labels.get(NAME_LABEL)).is_some_and(|l| l == id.name());
         let restore = object.spec.advanced.as_ref().and_then(|a| a.restore_to_original_replica_count).unwrap_or(false);
-        let finalizers = metadata.finalizers.clone().unwrap_or_default();
-        let finalize = restore && !finalizers.iter().any(|name| name == FINALIZER);
-        if (labelled || id.name().len() > LONGEST_LABEL) && !finalize {
+        let finalizers = finalizers(metadata.finalizers.as_deref().unwrap_or_default(), restore);
+        if (labelled || id.name().len() > LONGEST_LABEL) && finalizers.is_none() {
             return Ok(());
         }
         let mut patch = json!({ "metadata": {} });
         if !labelled && id.name().len() <= LONGEST_LABEL {
             patch["metadata"]["labels"] = json!({ NAME_LABEL: id.name() });
         }
-        if finalize {
-            let with: Vec<&str> = finalizers.iter().map(String::as_str).chain([FINALIZER]).collect();
-            patch["metadata"]["finalizers"] = json!(with);
+        if let Some(finalizers) = finalizers {
+            patch["metadata"]["finalizers"] = json!(finalizers);
             // Somebody else may be changing the list too.
             patch["metadata"]["resourceVersion"] = json!(metadata.resource_version);
         }

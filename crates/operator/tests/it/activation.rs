@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::stage::{Stage, until};
+use crate::stage::{Source, Stage, until};
 
 /// ACT-04, ACT-09, ACT-12, ACT-13, ACT-20, ACT-31, EV-11, ST-08, ST-10
 #[tokio::test]
@@ -54,7 +54,16 @@ async fn a_pause_freezes_and_its_end_brings_everything_back() {
     stage.until_no_hpa("keda-hpa-web").await;
     stage.until_event("ScaledObjectPaused").await;
     stage.source.says(0);
-    stage.polls(4).await;
+    // One that is not paused shows that time passes.
+    stage.deployment("clock", 0).await;
+    let clock = Source::new(0).await;
+    stage.scaled_object("clock", json!({"triggers": [clock.trigger(10)]})).await;
+    until("its source is left in peace", async || {
+        let before = stage.source.asked().await;
+        clock.is_asked(4).await;
+        stage.source.asked().await == before
+    })
+    .await;
     assert_eq!(stage.replicas("web").await, 1);
     stage.annotate("web", json!({"autoscaling.keda.sh/paused-replicas": "5"})).await;
     stage.until_replicas("web", 5).await;

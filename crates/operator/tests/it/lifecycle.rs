@@ -29,6 +29,18 @@ async fn a_new_object_is_served_and_says_so() {
     stage.until_event("KEDAScalersStarted").await;
 }
 
+/// EV-12: rules are looked at by admission's eyes and by those of the engine; what has no effect is said once all the same.
+#[tokio::test]
+async fn what_has_no_effect_is_said_once() {
+    let stage = Stage::new("once").await;
+    stage.deployment("web", 1).await;
+    stage.scaled_object("web", json!({"minReplicaCount": 1, "pollingInterval": 7, "cooldownPeriod": 8})).await;
+    let note = stage.until_event("KEDAScalerInfo").await;
+    for field in ["spec.pollingInterval: has no effect", "spec.cooldownPeriod: has no effect"] {
+        assert_eq!(note.matches(field).count(), 1, "{field}: {note}");
+    }
+}
+
 /// SO-04, SO-05, SO-06, SO-20, EV-02, EV-03
 #[tokio::test]
 async fn a_target_that_cannot_be_scaled_is_told_and_taken_up_when_it_can() {
@@ -108,6 +120,31 @@ async fn the_original_count_is_put_back_where_that_is_asked_for() {
     stage.delete("web").await;
     until("it is gone", async || stage.object("web").await.is_none()).await;
     stage.until_replicas("web", 2).await;
+}
+
+/// SO-21, PAIN-43: the finalizer is there while something has to be done at the end, and no longer; KEDA's, which every
+/// object of its has, goes too, and those of others stay
+#[tokio::test]
+async fn the_finalizer_goes_when_nothing_has_to_be_done_any_more() {
+    let mut stage = Stage::without_operator("undo").await;
+    stage.deployment("web", 2).await;
+    stage.scaled_object("web", json!({"minReplicaCount": 1})).await;
+    let api: kube::Api<tidegate_crds::ScaledObject> = stage.api();
+    let left = json!({"metadata": {"finalizers": ["finalizer.keda.sh", "example.com/theirs"]}});
+    api.patch("web", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(left)).await.unwrap();
+    let finalizers = async || stage.object("web").await.unwrap().metadata.finalizers.unwrap_or_default();
+    let restore = async |wanted: bool| {
+        stage.change("web", json!({"advanced": {"restoreToOriginalReplicaCount": wanted}})).await;
+    };
+    let without = async || finalizers().await == ["example.com/theirs"];
+    stage.start().await;
+    until("KEDA's is gone", without).await;
+    restore(true).await;
+    until("there is ours", async || finalizers().await == ["example.com/theirs", "finalizer.keda.sh"]).await;
+    restore(false).await;
+    until("ours is gone", without).await;
+    let none = json!({"metadata": {"finalizers": null}});
+    api.patch("web", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(none)).await.unwrap();
 }
 
 /// SO-23, SO-26: an object that was KEDA's, whose target and operator are gone, is let go

@@ -19,6 +19,7 @@ mod installed;
 mod kills;
 mod leadership;
 mod lifecycle;
+mod many;
 mod metrics_api;
 mod pages;
 mod passes;

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use serde_json::json;
 use tidegate_cluster::Cluster;
 use tidegate_operator::{Board, CertificateOptions, Certificates, NoDemand, Options, Readiness, serve_metrics_api};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::certificates::expiring;
 use crate::served::{Served, options, wait_for};
+use crate::stage::Stage;
 
 /// A greeting of TLS 1.1 at most, as clients sent it that knew no newer one.
 fn old_greeting(version: u8) -> Vec<u8> {
@@ -45,6 +48,46 @@ async fn older_versions_are_refused() {
         let authorities = served.certificates.authorities().borrow().to_string();
         greet(served.service.port, &authorities, &[version]).await.unwrap();
     }
+}
+
+/// A source that speaks TLS and gives the number 5, with the authority that vouches for it.
+async fn source() -> (u16, Vec<u8>) {
+    let files = expiring().data.unwrap();
+    let chain = vec![CertificateDer::from_pem_slice(&files["tls.crt"].0).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(&files["tls.key"].0).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config.with_no_client_auth().with_single_cert(chain, key).unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(tcp).await else { continue };
+            let _ = stream.read(&mut [0; 4096]).await;
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\nconnection: close\r\n\r\n{\"value\":5}";
+            let _ = stream.write_all(answer).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    (port, files["ca.crt"].0.clone())
+}
+
+/// AUTH-21: a source whose authority is in a folder is read without a word of it in the manifest; a file beside it that
+/// is no certificate does no harm
+#[tokio::test]
+async fn authorities_for_all_triggers_are_found_in_folders() {
+    let (port, authority) = source().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.crt"), authority).unwrap();
+    std::fs::write(folder.path().join("README"), "Put authorities here.").unwrap();
+    let mut stage = Stage::without_operator("authority").await;
+    let options = Options { authority_folders: vec![folder.path().to_path_buf()], ..stage.options() };
+    stage.start_with(stage.cluster.client(), options).await;
+    stage.deployment("web", 0).await;
+    let url = format!("https://localhost:{port}/");
+    let metadata = json!({"url": url, "valueLocation": "value", "targetValue": "10"});
+    stage.scaled_object("web", json!({"triggers": [{"type": "metrics-api", "metadata": metadata}]})).await;
+    stage.until_replicas("web", 1).await;
 }
 
 /// Shakes hands with whoever is trusted by these authorities.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_engine::{Outcome, Workload};
+use tidegate_engine::{Mode, Outcome, Pause, Policy, Timestamp, Workload};
 use tidegate_scalers::Scaler;
 
 use crate::bench::{Bench, Says, Scripted, pass, policy};
@@ -29,6 +29,56 @@ async fn scales_out_on_a_reading_and_to_zero_after_the_cooldown() {
     assert_eq!(records.iter().filter(|record| record.result == Outcome::Scaled).count(), bench.changes().len());
     let sequences: Vec<u64> = records.iter().map(|record| record.sequence).collect();
     assert_eq!(sequences, (1..=sequences.len() as u64).collect::<Vec<_>>(), "none is missing");
+}
+
+/// PAIN-28: polled each second, the first replica is asked for within that of the event, whenever it happens, in both
+/// modes
+#[tokio::test(start_paused = true)]
+async fn the_first_replica_comes_within_one_polling_interval_of_the_event() {
+    let interval = Duration::from_secs(1);
+    for mode in [Mode::Hpa, Mode::Direct] {
+        for after in [0, 1, 250, 500, 750, 999] {
+            let bench = Bench::start();
+            let scaler = Scripted::new(Says::Value(0.0));
+            let mut policy = Policy { mode, ..policy() };
+            policy.triggers[0].polling_interval = interval;
+            bench.put("orders", policy, &scaler).await;
+            tokio::time::sleep(Duration::from_secs(30) + Duration::from_millis(after)).await;
+            assert_eq!(bench.changes(), []);
+            scaler.now_says(Says::Value(35.0));
+            // The virtual clock shows exactly when what happened.
+            let event = bench.workloads.began.elapsed();
+            pass(60).await;
+            let changes = bench.workloads.changes.lock().unwrap().clone();
+            let (at, _, replicas) = changes.first().expect("it scaled");
+            assert!(*at > event && *at - event <= interval, "{mode:?}, {after} ms: {:?}", *at - event);
+            assert_eq!(*replicas, 1, "{mode:?}: out of zero first");
+        }
+    }
+}
+
+/// PAU-01, PAU-10: while paused nothing is read, also when somebody wants a value; the end of the pause reads at once
+#[tokio::test(start_paused = true)]
+async fn nothing_is_read_while_paused() {
+    let bench = Bench::start();
+    let scaler = Scripted::new(Says::Value(35.0));
+    let reads = || scaler.reads.lock().unwrap().len();
+    let all = Pause { all: true, ..Pause::default() };
+    let at = Pause { at: Some(2), ..Pause::default() };
+    let one_way = Pause { scale_in: true, ..Pause::default() };
+    for (pause, count) in [(all, 0), (at, 2)] {
+        let id = bench.put("orders", Policy { pause, ..policy() }, &scaler).await;
+        pass(60).await;
+        bench.runtime.handle().want_reading(id.clone(), 0, Timestamp::from_millis(1_800_000_000_000));
+        pass(60).await;
+        assert_eq!((reads(), bench.count(&id)), (0, count), "{pause:?}");
+    }
+    let id = bench.put("orders", Policy { pause: one_way, ..policy() }, &scaler).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!((reads(), bench.count(&id)), (1, 4));
+    bench.put("orders", Policy { pause: all, ..policy() }, &scaler).await;
+    pass(60).await;
+    assert_eq!((reads(), bench.count(&id), bench.stats().findings), (1, 4, 0));
 }
 
 #[tokio::test(start_paused = true)]

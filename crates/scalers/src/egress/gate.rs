@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use super::allowed::{AllowedHosts, NotAllowed};
 use super::{EgressPolicy, Refusal};
+use crate::authorities::Authorities;
 
 /// Finds the addresses of names. The system's is used where no other is given.
 #[async_trait]
@@ -74,6 +75,11 @@ impl Egress {
     /// The only hosts, where there are such.
     pub(crate) fn allowed(&self) -> Option<&Arc<AllowedHosts>> {
         self.allowed.as_ref()
+    }
+
+    /// Whom every trigger trusts besides the system's authorities.
+    pub(crate) fn authorities(&self) -> &Authorities {
+        self.policy.authorities()
     }
 
     /// Judges what is known of a host before its name is resolved: whether the credentials may go there, and the address

@@ -47,7 +47,8 @@ impl Connector {
         egress: &Egress,
         limit: Duration,
     ) -> Result<Self, ReadError> {
-        let config = tls.map(crate::kafka::tls::config).transpose().map_err(|(parameter, message)| {
+        let config = tls.map(|tls| crate::kafka::tls::config(tls, egress.authorities()));
+        let config = config.transpose().map_err(|(parameter, message)| {
             ReadError::new(ReadErrorKind::Configuration, format!("setting up TLS ({parameter}): {message}"))
         })?;
         let config = config.map(|mut config| {

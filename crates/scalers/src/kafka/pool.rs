@@ -55,7 +55,7 @@ struct Attempt {
 
 impl Pool {
     pub(crate) fn new(settings: ConnectionSettings, egress: Egress) -> Self {
-        let tls = settings.tls.as_ref().map(crate::kafka::tls::config).transpose();
+        let tls = settings.tls.as_ref().map(|tls| crate::kafka::tls::config(tls, egress.authorities())).transpose();
         let tls = tls.map(|config| config.map(Arc::new)).map_err(|(parameter, error)| {
             let cause = format!("parameter {parameter}: {error}");
             Fault::new(ReadErrorKind::Configuration, &bootstrap(&settings), Step::TlsHandshake, cause)

@@ -53,6 +53,7 @@ mod tests {
         Timestamp::EPOCH + Duration::from_secs(1_000_000 + seconds)
     }
 
+    /// PAIN-11
     #[test]
     fn a_slow_consumer_keeps_its_lag_and_a_stuck_one_loses_it() {
         let topic: Arc<str> = "t".into();
@@ -66,6 +67,7 @@ mod tests {
         assert!(!progress.is_stuck(&topic, 1, Some(8), 49, at(3600)), "it moved");
     }
 
+    /// PAIN-11
     #[test]
     fn looking_often_changes_nothing() {
         let topic: Arc<str> = "t".into();
@@ -75,6 +77,7 @@ mod tests {
         }
     }
 
+    /// PAIN-11
     #[test]
     fn idle_time_before_the_lag_does_not_count() {
         let topic: Arc<str> = "t".into();

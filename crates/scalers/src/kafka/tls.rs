@@ -8,19 +8,20 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use crate::authorities::Authorities;
 use crate::kafka::settings::{ClientCertificate, TlsSettings};
 use crate::secret::Secret;
 
 /// Finds what is wrong with certificates and keys before anything connects: the parameter and the fault.
 pub(crate) fn check(tls: &TlsSettings) -> Result<(), (&'static str, String)> {
-    config(tls).map(drop)
+    config(tls, &Authorities::default()).map(drop)
 }
 
-/// The client's side of TLS.
+/// The client's side of TLS, with the authorities that all triggers trust.
 ///
 /// # Errors
 /// The parameter that is at fault, and how.
-pub(crate) fn config(tls: &TlsSettings) -> Result<ClientConfig, (&'static str, String)> {
+pub(crate) fn config(tls: &TlsSettings, authorities: &Authorities) -> Result<ClientConfig, (&'static str, String)> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -28,7 +29,7 @@ pub(crate) fn config(tls: &TlsSettings) -> Result<ClientConfig, (&'static str, S
     let builder = if tls.skip_verify {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
     } else {
-        builder.with_root_certificates(roots(tls.ca.as_deref())?)
+        builder.with_root_certificates(roots(tls.ca.as_deref(), authorities)?)
     };
     match &tls.client {
         None => Ok(builder.with_no_client_auth()),
@@ -42,13 +43,15 @@ pub(crate) fn config(tls: &TlsSettings) -> Result<ClientConfig, (&'static str, S
     }
 }
 
-/// The system's authorities (the built-in list of Mozilla's where the system has none), and those given.
-fn roots(ca: Option<&str>) -> Result<RootCertStore, (&'static str, String)> {
+/// The system's authorities (the built-in list of Mozilla's where the system has none), those that all triggers trust, and
+/// those given.
+fn roots(ca: Option<&str>, authorities: &Authorities) -> Result<RootCertStore, (&'static str, String)> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
+    authorities.add_to(&mut roots);
     if let Some(ca) = ca {
         for certificate in certificates(ca).map_err(|error| ("ca", error))? {
             roots.add(certificate).map_err(|error| ("ca", format!("no usable certificate: {error}")))?;

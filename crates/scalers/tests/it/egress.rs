@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_engine::{ReadErrorKind, Timestamp};
-use tidegate_scalers::{Clients, EgressPolicy, TriggerInput, catalog};
+use tidegate_scalers::{Authorities, Clients, EgressPolicy, TriggerInput, catalog};
 
 use crate::fixtures::input;
 use crate::server::{Play, Server, http};
@@ -24,6 +24,15 @@ fn triggers(host: &str, port: u16) -> Vec<TriggerInput> {
         input("kafka", &[("bootstrapServers", &address), ("consumerGroup", "g"), ("topic", "t")], &[]),
         input("external", &[("scalerAddress", &address)], &[]),
     ]
+}
+
+/// Clients that find this authority in a folder.
+pub fn trusting(authority: &str) -> Clients {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.crt"), authority).unwrap();
+    let (authorities, faults) = Authorities::read(&[folder.path().to_path_buf()]);
+    assert_eq!(faults, Vec::<String>::new());
+    Clients::new().with_egress(EgressPolicy::default().trusting(authorities))
 }
 
 async fn refused(clients: &Clients, input: &TriggerInput, part: &str) {

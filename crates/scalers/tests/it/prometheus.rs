@@ -6,6 +6,7 @@ use std::time::Duration;
 use tidegate_engine::{ReadError, ReadErrorKind, Reading, Timestamp};
 use tidegate_scalers::{Clients, Scaler, TriggerInput, catalog};
 
+use crate::egress::trusting;
 use crate::fixtures::input;
 use crate::real::{Authority, Prometheus};
 use crate::watch::{self, CANARY, USER};
@@ -152,6 +153,21 @@ async fn tls_with_an_own_authority() {
     let plain = address.replace("https", "http");
     let error = read(&trigger(&plain, "vector(1)", &[])).await.unwrap_err();
     assert!(error.message.contains("400 Bad Request") && error.message.contains("HTTPS"), "{error}");
+}
+
+/// AUTH-21
+#[tokio::test]
+async fn tls_with_an_authority_in_a_folder() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let identity = authority.server("127.0.0.1");
+    let files = [("server.pem", identity.certificate.as_str()), ("server.key", identity.key.as_str())];
+    let server = Prometheus::start(TLS, &files).await;
+    let input = trigger(&format!("https://127.0.0.1:{}", server.port), "vector(1)", &[]);
+    for (folder, trusted) in [(&authority, true), (&stranger, false)] {
+        let scaler = catalog::check(&input).unwrap().connect(&trusting(&folder.certificate()));
+        let reading = scaler.read(now(), AMPLE).await;
+        assert_eq!(reading.is_ok(), trusted, "{reading:?}");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tidegate_engine::{ReadError, ReadErrorKind, Reading};
-use tidegate_scalers::Clients;
+use tidegate_scalers::{Authorities, Clients, EgressPolicy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
@@ -87,6 +87,26 @@ async fn certificates_are_verified_unless_asked_otherwise() {
     let with_ca = [&login[..], &[("ca", broker.certificates.ca.as_str())]].concat();
     let error = read(&other_name, &metadata, &with_ca).await.unwrap_err();
     assert!(error.message.contains("host name"), "{error}");
+}
+
+/// AUTH-21: brokers and token endpoints
+#[tokio::test]
+async fn an_authority_in_a_folder_is_trusted() {
+    let (broker, _turn) = guarded().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), &broker.certificates.ca).unwrap();
+    let (authorities, faults) = Authorities::read(&[folder.path().to_path_buf()]);
+    assert_eq!(faults, Vec::<String>::new());
+    let clients = Clients::new().with_egress(EgressPolicy::default().trusting(authorities));
+    let (endpoint, granted) = token_endpoint(&broker.certificates, true).await;
+    let login = [("username", USER), ("password", "secret"), ("oauthTokenEndpointUri", endpoint.as_str())];
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    for (servers, tls) in [(&broker.sasl_tls, "enable"), (&broker.sasl, "disable")] {
+        let metadata = [("topic", "guarded"), ("consumerGroup", "guarded"), ("sasl", "oauthbearer"), ("tls", tls)];
+        let reading = trigger(servers, &metadata, &login, &clients).read(now, AMPLE).await;
+        assert_eq!(reading.unwrap_or_else(|error| panic!("tls {tls}: {error}")).value, 7.0);
+    }
+    assert_eq!(granted.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]

@@ -11,4 +11,6 @@ mod offsets;
 mod pair;
 mod raw;
 mod sharing;
+mod tap;
+mod thousands;
 mod transactions;

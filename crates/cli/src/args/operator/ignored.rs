@@ -27,10 +27,6 @@ const DELEGATED: &str = "who may ask is found out from the API server that this 
 
 /// All of them.
 pub(crate) const FLAGS: &[Flag] = &[
-    flag(
-        "ca-dir",
-        "triggers trust the CAs of the system and of their own parameter `ca`; put a CA for all into the image's bundle",
-    ),
     flag("enable-opentelemetry-metrics", NOT_YET),
     flag("enable-high-cardinality-metrics-labels", "the labels are those of KEDA without it"),
     flag("metrics-service-bind-address", ONE_PROCESS),

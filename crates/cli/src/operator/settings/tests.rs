@@ -1,9 +1,11 @@
 //! What each flag sets, and that every flag of KEDA is taken.
 
+use std::path::{Path, PathBuf};
+
 use clap::Parser;
 use tidegate_operator::{CertificateOptions, Options};
 
-use super::{Settings, settings};
+use super::{Settings, authority_folders, settings};
 use crate::args::{Cli, Command, OperatorArgs};
 
 fn args(given: &[&str]) -> OperatorArgs {
@@ -118,7 +120,19 @@ fn flags_set_what_their_names_say() {
     let admission = set(&["--validating-webhook-name=w", "--enable-webhook-patching=false"]).admission.unwrap();
     assert_eq!((admission.configuration.as_str(), admission.patch_configuration), ("w", false));
     assert_eq!(set(&["--filepath-auth-root-path", "/auth"]).file_auth_root.unwrap().to_str(), Some("/auth"));
+    let folders = set(&["--ca-dir=/custom/ca", "--ca-dir", "/other"]).authority_folders;
+    assert_eq!(folders, [PathBuf::from("/custom/ca"), PathBuf::from("/other")]);
     assert_eq!(set(&["--allow-address", "10.0.0.0/8", "--allow-address=::1"]).allowed_addresses, ["10.0.0.0/8", "::1"]);
+}
+
+/// AUTH-21: what is named is read, or told of where it is not there; KEDA's default may be absent
+#[test]
+fn kedas_folder_of_authorities_counts_where_it_is_there() {
+    let (there, absent) = (tempfile::tempdir().unwrap(), Path::new("/nowhere/at/all"));
+    let given = [absent.to_path_buf()];
+    assert_eq!(authority_folders(&given, there.path()), given);
+    assert_eq!(authority_folders(&[], there.path()), [there.path().to_path_buf()]);
+    assert!(authority_folders(&[], absent).is_empty());
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Tokens {
     }
 
     async fn ask(&self, endpoint: &str, client: &Login, scopes: &[String]) -> Result<Token, Fault> {
-        let config = crate::kafka::tls::config(&self.tls)
+        let config = crate::kafka::tls::config(&self.tls, self.egress.authorities())
             .map_err(|(_, error)| fault(ReadErrorKind::Configuration, endpoint, error))?;
         let url = reqwest::Url::parse(endpoint).ok();
         let host = url.as_ref().and_then(|url| Some((url.host_str()?, url.port_or_known_default()?)));

@@ -12,6 +12,7 @@ use tidegate_scalers::{Clients, TriggerInput, catalog};
 
 use super::server::{Running, State};
 use super::{AMPLE, now};
+use crate::egress::trusting;
 use crate::fixtures::input;
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -63,9 +64,18 @@ async fn read(
     metadata: &[(&str, &str)],
     auth: &[(&str, &str)],
 ) -> Result<Reading, (ReadErrorKind, String)> {
+    read_by(&Clients::new(), server, metadata, auth).await
+}
+
+async fn read_by(
+    clients: &Clients,
+    server: &Running,
+    metadata: &[(&str, &str)],
+    auth: &[(&str, &str)],
+) -> Result<Reading, (ReadErrorKind, String)> {
     let address = format!("localhost:{}", server.address.port());
     let input: TriggerInput = input("external", &[&[("scalerAddress", &*address)], metadata].concat(), auth);
-    let scaler = catalog::check(&input).unwrap().connect(&Clients::new());
+    let scaler = catalog::check(&input).unwrap().connect(clients);
     scaler.read(now(), AMPLE).await.map_err(|error| (error.kind, error.message.to_string()))
 }
 
@@ -81,6 +91,20 @@ async fn the_authority_that_is_given_is_trusted() {
     assert!(kind == ReadErrorKind::Unauthorized && said.contains("as caCert"), "{said}");
     let (_, said) = read(&server, &[], &[]).await.unwrap_err();
     assert!(said.contains("connection broke"), "{said}");
+}
+
+/// AUTH-21
+#[tokio::test]
+async fn an_authority_in_a_folder_is_trusted_besides_the_one_given() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let clients = trusting(&ours.pem());
+    let server = Running::with_tls(State::new(), ours.server("localhost", false)).await;
+    let plain = [("enableTLS", "true")];
+    assert_eq!(read_by(&clients, &server, &plain, &[]).await.unwrap().value, 20.0);
+    assert_eq!(read_by(&clients, &server, &[], &[("caCert", &theirs.pem())]).await.unwrap().value, 20.0);
+    let other = Running::with_tls(State::new(), theirs.server("localhost", false)).await;
+    assert!(read_by(&clients, &other, &plain, &[]).await.is_err());
+    assert_eq!(read_by(&clients, &other, &[], &[("caCert", &theirs.pem())]).await.unwrap().value, 20.0);
 }
 
 #[tokio::test]
