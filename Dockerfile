@@ -7,8 +7,9 @@
 ARG RUST_VERSION=1.95
 
 FROM rust:${RUST_VERSION}-alpine AS build
-# librdkafka (of the lab commands) is built from source: a C toolchain, and OpenSSL to link statically.
-RUN apk add --no-cache build-base cmake linux-headers openssl-dev openssl-libs-static perl pkgconf protoc zlib-dev zlib-static \
+# librdkafka (of the lab commands) is built from source: a C toolchain, bash for its configure, and OpenSSL to link
+# statically. Node.js builds the console's page.
+RUN apk add --no-cache build-base bash linux-headers openssl-dev openssl-libs-static pkgconf zlib-dev zlib-static \
     nodejs npm ca-certificates
 WORKDIR /source
 COPY . .

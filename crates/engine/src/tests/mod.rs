@@ -8,6 +8,7 @@ mod pushes;
 mod resources;
 mod rules;
 mod telling;
+mod windows;
 
 use std::sync::Arc;
 use std::time::Duration;
