@@ -132,12 +132,12 @@ async fn the_finalizer_goes_when_nothing_has_to_be_done_any_more() {
     let api: kube::Api<tidegate_crds::ScaledObject> = stage.api();
     let left = json!({"metadata": {"finalizers": ["finalizer.keda.sh", "example.com/theirs"]}});
     api.patch("web", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(left)).await.unwrap();
+    stage.start().await;
     let finalizers = async || stage.object("web").await.unwrap().metadata.finalizers.unwrap_or_default();
     let restore = async |wanted: bool| {
         stage.change("web", json!({"advanced": {"restoreToOriginalReplicaCount": wanted}})).await;
     };
     let without = async || finalizers().await == ["example.com/theirs"];
-    stage.start().await;
     until("KEDA's is gone", without).await;
     restore(true).await;
     until("there is ours", async || finalizers().await == ["example.com/theirs", "finalizer.keda.sh"]).await;

@@ -249,7 +249,7 @@ impl MetricsApi {
     async fn send(&self, url: Url) -> Result<(Request, Answer), ReadError> {
         let mut request = request(url);
         if self.service.is_some() {
-            request.to_endpoint();
+            request.go_to_endpoint();
         }
         self.credentials.apply(&mut request).await?;
         let answer = self.pool.send_told(request.clone(), &self.telemetry).await?;

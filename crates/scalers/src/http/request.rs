@@ -94,7 +94,7 @@ impl Request {
     }
 
     /// Says that the URL is that of an endpoint of a Service whose name [`Egress::judge_service`] has judged.
-    pub(crate) fn to_endpoint(&mut self) {
+    pub(crate) fn go_to_endpoint(&mut self) {
         self.endpoint = true;
     }
 

@@ -33,7 +33,8 @@ fn crowd() -> Index {
         object.metadata.namespace = Some(namespace(number));
         object.metadata.name = Some(format!("orders-{number}"));
         object.spec = serde_json::from_value(spec(number)).unwrap();
-        index.put_object(KnownObject { object: Arc::new(object), status: Arc::default(), unreadable: None });
+        let known = KnownObject { object: Arc::new(object), status: Arc::default(), unreadable: None, came: None };
+        index.put_object(known);
     }
     index
 }
