@@ -1,3 +1,5 @@
+//! What a folder of authorities may hold, and what of it is taken.
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
