@@ -101,7 +101,8 @@ impl Policy {
 
     /// Whether only who moves the replicas is another. Everything in a policy shows in its `Debug` form.
     pub(crate) fn differs_only_in_mode(&self, other: &Policy) -> bool {
-        let in_one_mode = |policy: &Policy| format!("{:?}", Policy { mode: Mode::Hpa, ..policy.clone() });
+        let in_one_mode =
+            |policy: &Policy| format!("{:?}", Policy { mode: Mode::Hpa, created: None, ..policy.clone() });
         self.mode != other.mode && in_one_mode(self) == in_one_mode(other)
     }
 

@@ -109,10 +109,18 @@ impl<'a> Run<'a> {
 
     fn finish(mut self) -> Trace {
         self.world.advance(self.scenario.lasts);
-        self.trace.quiet = self.trace.quiet.max(self.scenario.lasts - self.last_read);
+        self.end_quiet(self.scenario.lasts);
         self.trace.rebalances = self.world.rebalances();
         (self.trace.demand, self.trace.supply) = self.world.curves();
         self.trace
+    }
+
+    /// A time without reads is over. In a pause nothing is to be read, so none of that counts.
+    fn end_quiet(&mut self, now: Duration) {
+        if !self.policy.pause.is_full() {
+            self.trace.quiet = self.trace.quiet.max(now - self.last_read);
+        }
+        self.last_read = now;
     }
 
     /// What the clock says.
@@ -181,8 +189,7 @@ impl<'a> Run<'a> {
 
     fn read(&mut self, trigger: usize, read: u64, deadline: Timestamp) {
         self.trace.reads += 1;
-        self.trace.quiet = self.trace.quiet.max(self.now - self.last_read);
-        self.last_read = self.now;
+        self.end_quiet(self.now);
         let weather = &self.scenario.sources[trigger].1;
         let (fate, delay, twice) = weather.fate(self.now, &mut self.chance);
         let patience = deadline.since(self.clock());
@@ -305,6 +312,7 @@ impl<'a> Run<'a> {
                 self.observe();
             }
             Disturbance::PolicyEdited(policy) => {
+                self.end_quiet(self.now);
                 self.policy = Arc::clone(&policy);
                 self.follower.policy(Arc::clone(&policy));
                 let target = self.scenario.target.clone();

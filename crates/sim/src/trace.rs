@@ -28,7 +28,7 @@ pub struct Trace {
     pub faults: Vec<String>,
     /// Reads that were asked for.
     pub reads: u64,
-    /// The longest time in which no source was asked.
+    /// The longest time in which no source was asked although there was no pause.
     pub quiet: Duration,
     /// Events that the engine was given.
     pub events: u64,

@@ -53,7 +53,7 @@ async fn an_object_is_as_old_as_it_is_whatever_the_clocks_say() {
         stage.until_replicas("before", 0).await;
         stage.deployment("young", 1).await;
         stage.scaled_object("young", json!({"initialCooldownPeriod": 3600})).await;
-        stage.until_condition("young", "Active", "False/ScalerNotActive").await;
+        stage.until_condition("young", "Active", "False/ScalerCooldown").await;
         stage.polls(8).await;
         assert_eq!(stage.replicas("young").await, 1, "by {hours} h");
         stage.change("young", json!({"initialCooldownPeriod": 1})).await;
@@ -73,7 +73,7 @@ async fn a_clock_that_jumps_ends_no_cooldown() {
     stage.source.says(5);
     stage.until_replicas("web", 1).await;
     stage.source.says(0);
-    stage.until_condition("web", "Active", "False/ScalerNotActive").await;
+    stage.until_condition("web", "Active", "False/ScalerCooldown").await;
     for hours in [3, -3, 0] {
         clock.jumps_to_hours(hours);
         stage.polls(5).await;
