@@ -41,7 +41,11 @@ async fn a_killed_operator_moves_nothing_and_its_successor_goes_on() {
     let track = Track::start(&stage);
     let mut at_work = seat.replica(&stage).await;
     seat.aggregate(&stage).await;
-    stage.scaled_object("web", spec()).await;
+    // Long enough for the HPA to go in by itself first. Its controller writes its own count over one that came between its
+    // look and its write, so the two must not want to go down in the same instant.
+    let mut spec = spec();
+    spec["cooldownPeriod"] = json!(10);
+    stage.scaled_object("web", spec).await;
     // Before it did anything with it.
     at_work = again(at_work).await;
     stage.until_condition("web", "Ready", "True/ScaledObjectReady").await;
@@ -62,6 +66,7 @@ async fn a_killed_operator_moves_nothing_and_its_successor_goes_on() {
     stage.source.says(0);
     // In the cooldown.
     at_work = again(at_work).await;
+    track.until("web", "is scaled in to the HPA's fewest", |count| count == 1).await;
     track.until("web", "is at zero", |count| count == 0).await;
     at_work = again(at_work).await;
     stage.polls(3).await;
