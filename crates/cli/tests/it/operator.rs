@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Child;
 use std::time::Duration;
@@ -177,6 +178,58 @@ async fn an_operator_explains_its_decisions_shows_no_secret_and_ends_on_a_signal
         told.push(serde_json::to_string(&list).unwrap());
     }
     assert!(told.iter().all(|text| !text.contains(CANARY)), "a password is shown");
+}
+
+/// A folder with a `kubectl` that notes how it is called, says that it forwards to the operator, and stays.
+fn kubectl_in_place_of_the_real_one(console: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, address) = (folder.path().join("kubectl"), console.trim_start_matches("http://"));
+    let script = format!(
+        "#!/bin/sh\necho $$ > {0}/pid\necho \"$*\" > {0}/called\necho 'Forwarding from {address} -> 8085'\nexec sleep 600\n",
+        folder.path().display()
+    );
+    std::fs::write(&file, script).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// Without an address: by a port-forward of kubectl to the pod that holds the lease. The test's node forwards no ports, so
+/// something else says here what kubectl says; that kubectl is called as it wants to be is seen from what the real one
+/// answers for a pod that is not there.
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_finds_the_operator_by_a_port_forward_to_the_pod_at_work() {
+    let (cluster, namespace) = prepared("forward").await;
+    let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "operator.keda.sh"},
+        "spec": {"holderIdentity": "tidegate-operator-7d9c"}});
+    apply(&cluster.client(), Some(&namespace), &lease).await;
+    let kubeconfig = cluster.kubeconfig().to_str().unwrap();
+    let explain = ["explain", "--namespace", &namespace, "scheduled", "--operator-namespace", &namespace];
+    let explain = [explain.as_slice(), &["--kubeconfig", kubeconfig]].concat();
+
+    let refused = run(&explain);
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    assert!(refused.err.contains("pods \"tidegate-operator-7d9c\" not found"), "{}", refused.err);
+    assert!(refused.err.contains("give --operator http://127.0.0.1:8085"), "{}", refused.err);
+
+    let mut operator = Running::start(cluster, &namespace);
+    operator.explained(&namespace, "scheduled");
+    let folder = kubectl_in_place_of_the_real_one(&operator.console);
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let found = Ran::of(tidegate().args(&explain).env("PATH", path).output().unwrap());
+    assert_eq!(found.code, Some(0), "{}", found.err);
+    assert!(found.out.contains(&format!("{namespace}/scheduled")), "{}", found.out);
+    let called = std::fs::read_to_string(folder.path().join("called")).unwrap();
+    let expected = format!(
+        "--kubeconfig {kubeconfig} --namespace {namespace} port-forward --address 127.0.0.1 \
+         pod/tidegate-operator-7d9c :8085"
+    );
+    assert_eq!(called.trim(), expected);
+    let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+    // Of a process that has ended nothing is left here, even where nobody has waited for it yet.
+    let command = format!("/proc/{}/cmdline", pid.trim());
+    wait_for("the end of the port-forward", LONG, || {
+        std::fs::read(&command).map_or(true, |text| text.is_empty()).then_some(())
+    });
 }
 
 /// LE-09

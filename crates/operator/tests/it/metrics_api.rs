@@ -1,7 +1,6 @@
 //! The external metrics API through a real API server, and past it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -321,30 +320,5 @@ async fn certificates_change_under_load_and_no_request_fails() {
         Err(error) if error.is_cancelled() => {}
         ended => panic!("{ended:?}"),
     }
-    cluster.disaggregate_external_metrics().await;
-}
-
-/// Whoever measures runs `cargo test -p tidegate-operator --test it -- --ignored --nocapture latency`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement, which asserts nothing; run it with --ignored --nocapture"]
-async fn latency_of_a_metric_through_the_api_server() {
-    let cluster = Cluster::shared().await;
-    let _alone = cluster.alone().await;
-    let served = Served::start(cluster).await;
-    served.aggregate(cluster).await;
-    for number in 0..1000 {
-        served.set("shop", &format!("orders-{number}"), "s0-kafka-orders", f64::from(number));
-    }
-    let client = cluster.client();
-    let mut took: Vec<Duration> = Vec::new();
-    for number in 0..2000 {
-        let path = path("shop", "s0-kafka-orders", &format!("orders-{}", number % 1000));
-        let begun = std::time::Instant::now();
-        let (status, body) = get(&client, &path, "application/json").await;
-        took.push(begun.elapsed());
-        assert_eq!(status, 200, "{body}");
-    }
-    took.sort();
-    println!("p50 {:?}, p99 {:?}, max {:?}", took[1000], took[1980], took[1999]);
     cluster.disaggregate_external_metrics().await;
 }

@@ -7,11 +7,15 @@ use tidegate_console::{Store, StoreOptions};
 use tidegate_operator::{MetricsPage, Readiness, Series, serve_health, serve_metrics, serve_profiling};
 use tokio_util::sync::CancellationToken;
 
+use crate::stage::until;
+
 fn anywhere() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
 async fn get(address: SocketAddr, path: &str) -> (u16, Vec<u8>) {
+    // A test that runs alone finds none installed by another.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let answer = reqwest::get(format!("http://{address}{path}")).await.unwrap();
     (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
 }
@@ -75,10 +79,13 @@ async fn a_cpu_profile_names_what_was_busy() {
         }
         sum
     });
-    let (status, profile) = get(served.address, "/debug/pprof/profile?seconds=1").await;
-    assert_eq!(status, 200);
+    // On a machine that is busy with other things a second may bring no sample of this thread.
+    until("a profile names what is busy", async || {
+        let (status, profile) = get(served.address, "/debug/pprof/profile?seconds=1").await;
+        assert_eq!(status, 200);
+        String::from_utf8_lossy(&profile).contains("a_cpu_profile_names_what_was_busy")
+    })
+    .await;
     stop.cancel();
     busy.join().unwrap();
-    let names = String::from_utf8_lossy(&profile);
-    assert!(names.contains("a_cpu_profile_names_what_was_busy"), "{} bytes", profile.len());
 }

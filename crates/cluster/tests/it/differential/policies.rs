@@ -10,6 +10,9 @@ use tidegate_engine::{
 
 use super::random::Dice;
 
+/// The controller's window for scaling in without a behaviour.
+const DEFAULT_WINDOW: Duration = Duration::from_secs(300);
+
 /// Windows and periods, in seconds. The multiples of the sync period keep away from them, but for 0.
 const SPANS: [u64; 4] = [3, 6, 8, 13];
 
@@ -48,7 +51,9 @@ pub(crate) fn all() -> Vec<Plan> {
         for _ in 0..count {
             let mut dice = Dice::new(1_000 + plans.len() as u64);
             let policy = draw(targets, &mut dice);
-            let replicas = u32::try_from(dice.between(policy.min_replicas.into(), 6)).unwrap();
+            // Within the limits: outside of them the controller asks for no metric, and nobody sees that it looked.
+            let most = policy.max_replicas.min(6);
+            let replicas = u32::try_from(dice.between(policy.min_replicas.into(), most.into())).unwrap();
             plans.push(Plan { replicas, policy, dice });
         }
     }
@@ -195,10 +200,14 @@ pub(crate) fn longest(policy: &Policy) -> [Duration; 2] {
     policy.behavior.as_ref().map_or([Duration::ZERO; 2], |both| [of(&both.scale_up), of(&both.scale_down)])
 }
 
-/// Windows and periods of a policy: ages near to them may count or not.
-pub(crate) fn spans(policy: &Policy) -> Vec<Duration> {
-    let behavior = policy.behavior.iter();
-    let both = behavior.flat_map(|behavior| [&behavior.scale_up, &behavior.scale_down]);
-    let all = both.flat_map(|rules| rules.policies.iter().map(|step| step.period).chain([rules.stabilization]));
-    all.filter(|span| !span.is_zero()).collect()
+/// How far back recommendations may count.
+pub(crate) fn windows(policy: &Policy) -> Vec<Duration> {
+    let Some(behavior) = &policy.behavior else { return vec![DEFAULT_WINDOW] };
+    [&behavior.scale_up, &behavior.scale_down].map(|rules| rules.stabilization).to_vec()
+}
+
+/// How far back changes may count.
+pub(crate) fn periods(policy: &Policy) -> Vec<Duration> {
+    let both = policy.behavior.iter().flat_map(|behavior| [&behavior.scale_up, &behavior.scale_down]);
+    both.flat_map(|rules| rules.policies.iter().map(|step| step.period)).collect()
 }
