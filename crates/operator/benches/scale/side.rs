@@ -16,6 +16,9 @@ use crate::world::World;
 /// The kernel's unit of CPU time in `/proc`, a constant of its interface.
 const TICKS_PER_SECOND: u64 = 100;
 
+/// The allocator as deploy/tidegate.yaml sets it, without profiling.
+const ALLOCATOR: &str = "background_thread:true,dirty_decay_ms:1000,narenas:2";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Tidegate, and the cluster's HorizontalPodAutoscalers.
@@ -217,7 +220,7 @@ fn spawn(world: &World, port: u16, log: &Path) -> Child {
     // For looking into it: where profiles are served, and what the allocator does.
     let profiling = std::env::var("TIDEGATE_BENCH_PROFILING").unwrap_or_else(|_| "0".to_owned());
     let allocator = std::env::var("TIDEGATE_BENCH_MALLOC_CONF");
-    let allocator = allocator.unwrap_or_else(|_| "background_thread:true,dirty_decay_ms:1000,narenas:2".to_owned());
+    let allocator = allocator.unwrap_or_else(|_| ALLOCATOR.to_owned());
     Command::new(program())
         .args([
             "operator",
@@ -230,7 +233,6 @@ fn spawn(world: &World, port: u16, log: &Path) -> Child {
         .args(["--admission-bind-address", "0", "--metrics-bind-address", "0", "--health-probe-bind-address", "0"])
         .args(["--console-bind-address", "0", "--allow-address", "127.0.0.0/8", "--allow-address", "::1"])
         .args(["--kubeconfig".as_ref(), world.cluster.kubeconfig().as_os_str()])
-        // The allocator as deploy/tidegate.yaml sets it, without profiling.
         .envs([("MALLOC_CONF", allocator)])
         .envs([("WATCH_NAMESPACE", ""), ("POD_NAMESPACE", "keda")])
         .stdin(Stdio::null())
