@@ -1,10 +1,9 @@
 //! cargo-fuzz: the targets below `fuzz`, with the stable toolchain.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
-use crate::run::{exists, root, run, run_command, say};
+use crate::run::{cargo_tool, root, run_command};
 
 /// How long each target runs where nothing else is said.
 const SECONDS: u64 = 60;
@@ -19,7 +18,7 @@ pub(crate) fn fuzz(args: &[String]) -> Result<(), String> {
     if let Some(unknown) = target.filter(|target| !known.iter().any(|known| known == target)) {
         return Err(format!("unknown target {unknown:?}; known: {}", known.join(", ")));
     }
-    let program = program()?;
+    let program = cargo_tool("cargo-fuzz", "a minute")?;
     lock()?;
     for name in known.iter().filter(|name| target.is_none_or(|only| only == *name)) {
         one(&program, name, seconds)?;
@@ -74,20 +73,6 @@ fn one(program: &str, name: &str, seconds: u64) -> Result<(), String> {
     command.arg(format!("-max_total_time={seconds}")).arg(format!("-max_len={LONGEST}"));
     command.arg(format!("-artifact_prefix={}/", artifacts.display()));
     run_command(&mut command)
-}
-
-fn program() -> Result<String, String> {
-    let tools: PathBuf = root().join("target/tools");
-    let installed = tools.join("bin/cargo-fuzz").display().to_string();
-    if exists("cargo-fuzz") {
-        return Ok("cargo-fuzz".to_owned());
-    }
-    if !exists(&installed) {
-        say("installing cargo-fuzz (a minute, once)");
-        let tools = tools.display().to_string();
-        run(&root(), "cargo", &["install", "cargo-fuzz", "--locked", "--root", &tools])?;
-    }
-    Ok(installed)
 }
 
 #[cfg(test)]

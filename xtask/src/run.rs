@@ -16,6 +16,21 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
+/// A program of cargo's that the machine has, or that is installed below `target/tools`; `takes` says how long that is.
+pub(crate) fn cargo_tool(name: &str, takes: &str) -> Result<String, String> {
+    if exists(name) {
+        return Ok(name.to_owned());
+    }
+    let tools = root().join("target/tools");
+    let installed = tools.join("bin").join(name).display().to_string();
+    if !exists(&installed) {
+        say(&format!("installing {name} ({takes}, once)"));
+        let tools = tools.display().to_string();
+        run(&root(), "cargo", &["install", name, "--locked", "--root", &tools])?;
+    }
+    Ok(installed)
+}
+
 /// Runs a program in `folder` with its output on the terminal.
 pub(crate) fn run<S: AsRef<OsStr>>(folder: &Path, program: &str, args: &[S]) -> Result<(), String> {
     let mut command = Command::new(program);
