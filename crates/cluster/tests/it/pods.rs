@@ -114,7 +114,7 @@ async fn a_crashing_container_is_started_again() {
         status.is_some_and(|statuses| statuses[0].restart_count >= 2 && statuses[0].last_state.is_some())
     })
     .await;
-    assert_eq!(place.counts().await, (1, 0));
+    until("the Deployment says that it is there and not ready", async || place.counts().await == (1, 0)).await;
 }
 
 #[tokio::test]

@@ -130,9 +130,17 @@ async fn conditions_do_not_flip_and_are_not_lost() {
     // Admission would have refused it.
     stage.change("web", json!({"triggers": [{"type": "nothing", "metadata": {"a": "b"}}]})).await;
     stage.until_condition("web", "Ready", "False/ScaledObjectCheckFailed").await;
-    let before = stage.object("web").await.unwrap().metadata.resource_version;
-    stage.polls(4).await;
-    assert_eq!(stage.object("web").await.unwrap().metadata.resource_version, before);
+    // What the HorizontalPodAutoscaler says changes with the metrics APIs that other tests bring to the cluster and take away.
+    let ours = async || {
+        let mut status = stage.status("web").await;
+        status.conditions.iter_mut().for_each(|all| all.retain(|one| one.kind != "HPAActive"));
+        status
+    };
+    let before = ours().await;
+    for _ in 0..4 {
+        stage.polls(1).await;
+        assert_eq!(ours().await, before);
+    }
     let api: Api<ScaledObject> = stage.api();
     let patch = json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}});
     api.patch_status("web", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
