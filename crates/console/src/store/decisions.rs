@@ -16,6 +16,15 @@ pub(crate) struct Decisions {
     pub(crate) scaled: [u64; 2],
 }
 
+/// How many records of one target stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeptRecords {
+    /// The latest, of any kind; at least one.
+    pub(crate) latest: usize,
+    /// Those that a person looks for.
+    pub(crate) notable: usize,
+}
+
 /// Which records are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum RecordFilter {
@@ -49,8 +58,8 @@ fn is_notable(record: &Record, before: Option<&Record>) -> bool {
 }
 
 impl Decisions {
-    /// Keeps a record; `keep` of each sort.
-    pub(crate) fn push(&mut self, record: &Arc<Record>, keep: usize) {
+    /// Keeps a record, and of those before it as many as `keep` says.
+    pub(crate) fn push(&mut self, record: &Arc<Record>, keep: KeptRecords) {
         *self.by_rule.entry(record.bound_by.to_string()).or_default() += 1;
         if record.result == Outcome::Scaled {
             let from = record.workload.map_or(0, |workload| workload.replicas);
@@ -67,9 +76,9 @@ impl Decisions {
         self.shrink(keep);
     }
 
-    /// Keeps only the latest `keep` of each sort.
-    pub(crate) fn shrink(&mut self, keep: usize) {
-        for queue in [&mut self.recent, &mut self.notable] {
+    /// Forgets the oldest.
+    pub(crate) fn shrink(&mut self, keep: KeptRecords) {
+        for (queue, keep) in [(&mut self.recent, keep.latest), (&mut self.notable, keep.notable)] {
             while queue.len() > keep {
                 queue.pop_front();
             }

@@ -17,6 +17,7 @@ use crate::info::{LoadPoint, TargetInfo};
 use crate::metrics::Calls;
 use crate::view;
 
+use decisions::KeptRecords;
 pub(crate) use decisions::{RecordFilter, is_action};
 use target::{Keep, Room};
 pub(crate) use target::{PartitionKey, TargetState, TriggerState};
@@ -69,7 +70,8 @@ fn shape_among(targets: usize) -> &'static Shape {
     }
 }
 
-/// Records of one sort kept for one target: at least and at most.
+/// Notable records kept for one target: at least and at most. As many of any kind are kept, but among very many targets,
+/// where the few that there is room for would all be the same "nothing to do".
 const RECORDS_A_TARGET: (usize, usize) = (3, 1_000);
 
 /// A bounded memory of every target's recent past. All methods return at once; none waits for a reader.
@@ -137,7 +139,7 @@ impl Store {
     pub fn target(&self, target: &TargetId, info: TargetInfo) {
         let mut state = self.lock();
         state.targets.entry(target.clone()).or_default().describe(info);
-        let keep = self.records_a_target(state.targets.len());
+        let keep = self.kept_records(state.targets.len());
         for other in state.targets.values_mut() {
             other.decisions.shrink(keep);
         }
@@ -154,8 +156,7 @@ impl Store {
     /// A decision was made.
     pub fn record(&self, record: &Arc<Record>) {
         let mut state = self.lock();
-        let keep =
-            Keep { records: self.records_a_target(state.targets.len()), shape: shape_among(state.targets.len()) };
+        let keep = Keep { records: self.kept_records(state.targets.len()), shape: shape_among(state.targets.len()) };
         if record.cause != Cause::Removed || state.targets.contains_key(&record.target) {
             state.targets.entry(record.target.clone()).or_default().decided(record, keep);
         }
@@ -267,9 +268,10 @@ impl Store {
         }
     }
 
-    fn records_a_target(&self, targets: usize) -> usize {
+    fn kept_records(&self, targets: usize) -> KeptRecords {
         let (least, most) = RECORDS_A_TARGET;
-        (self.options.max_records / 2 / targets.max(1)).clamp(least, most)
+        let notable = (self.options.max_records / 2 / targets.max(1)).clamp(least, most);
+        KeptRecords { latest: if targets > MANY_TARGETS { 1 } else { notable }, notable }
     }
 
     fn announce_targets(&self) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidegate_engine::{Figures, Limits, MetricTarget, ReadError, Reading, Record, Timestamp, Workload};
 
-use super::decisions::Decisions;
+use super::decisions::{Decisions, KeptRecords};
 use super::slope::Slope;
 use super::track::{COARSE, Shape, Steps, Track};
 use crate::info::{TargetInfo, TriggerInfo};
@@ -92,8 +92,8 @@ pub(crate) struct Room {
 /// What a record may take up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keep {
-    /// How many records of each sort stay.
-    pub(crate) records: usize,
+    /// How many records stay.
+    pub(crate) records: KeptRecords,
     /// The shape of a new series.
     pub(crate) shape: &'static Shape,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidegate_console::{Store, StoreOptions};
-use tidegate_engine::{Timestamp, explain, headline};
+use tidegate_engine::{TargetId, Timestamp, explain, headline};
 
 use crate::http::Console;
 use crate::scene;
@@ -111,6 +111,26 @@ fn records_come_newest_first_page_by_page_with_their_words() {
     let all = console.json("/api/v1/targets/shop/orders/records?limit=500");
     assert_eq!(all["records"].as_array().unwrap().len(), 500);
     assert_eq!(console.json("/api/v1/targets/shop/orders/records/541")["desiredReplicas"], 1);
+}
+
+#[test]
+fn among_very_many_targets_the_changes_stay_and_of_the_rest_the_latest() {
+    let (at, store) = (scene::now(), scene::store(scene::now()));
+    for number in 0..300 {
+        let name = format!("other-{number}");
+        store.target(&TargetId::new("shop", &name), scene::info(&name));
+    }
+    let other = TargetId::new("shop", "other-7");
+    for (sequence, from, to) in [(1, 1, 3), (2, 3, 3), (3, 3, 5), (4, 5, 5), (5, 5, 5), (6, 5, 5)] {
+        store.record(&scene::record(&other, sequence, at + Duration::from_secs(sequence), from, to, 60.0));
+    }
+    let console = Console::start(store);
+    let page = console.json("/api/v1/targets/shop/other-7/records");
+    let kept: Vec<_> = page["records"].as_array().unwrap().iter().map(|record| &record["sequence"]).collect();
+    // The first without a change differs from the one before it, so it is looked for too.
+    assert_eq!(kept, [6, 4, 3, 2, 1]);
+    assert_eq!(console.json("/api/v1/targets/shop/other-7/records/3")["desiredReplicas"], 5);
+    assert_eq!(console.get("/api/v1/targets/shop/other-7/records/5").status, 404);
 }
 
 #[test]
