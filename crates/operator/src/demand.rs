@@ -4,11 +4,11 @@
 //! KEDA asks the source while the HorizontalPodAutoscaler waits; here the answer comes from memory, and is as fresh.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tidegate_engine::{TargetId, Timestamp};
-use tidegate_runtime::{Clock, Handle};
+use tidegate_runtime::{Clock, Handle, WantedReading};
 
 use crate::hpa::COMPOSITE;
 use crate::metrics_api::Demand;
@@ -20,22 +20,26 @@ const SYNC: Duration = Duration::from_secs(15);
 const LEAD: Duration = Duration::from_millis(500);
 
 /// Reads are asked for on this grid, so that those of one source still go together.
-const GRID_MS: i64 = 500;
+const GRID_MS: u64 = 500;
 
 /// Which reads each metric needs.
 type Reads = HashMap<TargetId, Arc<[(Arc<str>, usize)]>>;
 
 /// Asks the live loop for readings. Cheap to clone; clones share.
+///
+/// What is asked for within one step of the grid is passed on together at its end, where the loop is awake for reads of other
+/// triggers: to wake it for each of a thousand HorizontalPodAutoscalers' questions costs more than to answer them.
 #[derive(Clone)]
 pub(crate) struct FreshReadings {
     handle: Handle,
     clock: Arc<dyn Clock>,
     reads: Arc<RwLock<Reads>>,
+    waiting: Arc<Mutex<Vec<WantedReading>>>,
 }
 
 impl FreshReadings {
     pub(crate) fn new(handle: Handle, clock: Arc<dyn Clock>) -> Self {
-        FreshReadings { handle, clock, reads: Arc::default() }
+        FreshReadings { handle, clock, reads: Arc::default(), waiting: Arc::default() }
     }
 
     /// Names the metrics of a target that are not to be answered from the last poll, with their place in its policy.
@@ -46,22 +50,38 @@ impl FreshReadings {
     pub(crate) fn remove(&self, target: &TargetId) {
         self.reads.write().unwrap_or_else(PoisonError::into_inner).remove(target);
     }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<WantedReading>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn pass_on(self, asked: Timestamp) {
+        tokio::time::sleep(on_grid(asked + Duration::from_millis(GRID_MS)).since(asked)).await;
+        let all = std::mem::take(&mut *self.waiting());
+        self.handle.want_readings(all);
+    }
 }
 
 impl Demand for FreshReadings {
     fn asked(&self, target: &TargetId, metric: &str) {
         let reads = self.reads.read().unwrap_or_else(PoisonError::into_inner).get(target).cloned();
-        let by = on_grid(self.clock.now() + SYNC - LEAD);
-        for (name, trigger) in reads.iter().flat_map(|reads| reads.iter()) {
-            if metric == COMPOSITE || name.eq_ignore_ascii_case(metric) {
-                self.handle.want_reading(target.clone(), *trigger, by);
-            }
+        let now = self.clock.now();
+        let by = on_grid(now + SYNC - LEAD);
+        let of_metric = |name: &str| metric == COMPOSITE || name.eq_ignore_ascii_case(metric);
+        let wanted = reads.iter().flat_map(|reads| reads.iter()).filter(|(name, _)| of_metric(name));
+        let mut waiting = self.waiting();
+        let first = waiting.is_empty();
+        waiting.extend(wanted.map(|(_, trigger)| WantedReading { target: target.clone(), trigger: *trigger, by }));
+        if first && !waiting.is_empty() {
+            tokio::spawn(self.clone().pass_on(now));
         }
     }
 }
 
+/// The step of the grid at or before `at`.
 fn on_grid(at: Timestamp) -> Timestamp {
-    Timestamp::from_millis(at.as_millis().div_euclid(GRID_MS) * GRID_MS)
+    let step = i64::try_from(GRID_MS).unwrap_or(i64::MAX);
+    Timestamp::from_millis(at.as_millis().div_euclid(step) * step)
 }
 
 #[cfg(test)]

@@ -20,5 +20,5 @@ mod stats;
 
 pub use clock::{Clock, WallClock};
 pub use ports::{NoStates, Sink, StateError, StateStore, Workloads};
-pub use runtime::{Handle, Options, Ports, Runtime, Stopped, TargetSetup};
+pub use runtime::{Handle, Options, Ports, Runtime, Stopped, TargetSetup, WantedReading};
 pub use stats::{Stats, StatsSnapshot};

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::changes::{change_replicas, observe_once};
 use crate::permits::Permits;
 use crate::reads::{self, Answer};
-use crate::runtime::{Options, Ports, TargetSetup};
+use crate::runtime::{Options, Ports, TargetSetup, WantedReading};
 use crate::saver::Saver;
 use crate::shift::{moved, moved_state};
 use crate::stats::Stats;
@@ -31,7 +31,7 @@ pub(crate) enum Input {
     Scalers { id: TargetId, scalers: Vec<Arc<dyn Scaler>> },
     Remove { id: TargetId, done: oneshot::Sender<()> },
     Activated { id: TargetId, trigger: usize },
-    Wanted { id: TargetId, trigger: usize, by: Timestamp },
+    Wanted(Vec<WantedReading>),
     Observed { id: TargetId, workload: Result<Workload, ReadError> },
     Answered { epoch: u64, id: TargetId, trigger: usize, read: u64, answer: Answer, at: std::time::Instant },
     Changed { epoch: u64, id: TargetId, change: u64, outcome: Result<(), ReadError> },
@@ -149,7 +149,11 @@ impl Live {
             }
             Input::Remove { id, done } => self.remove(&id, done),
             Input::Activated { id, trigger } => self.handle(Event::Activated { target: id, trigger }),
-            Input::Wanted { id, trigger, by } => self.handle(Event::ReadWanted { target: id, trigger, by }),
+            Input::Wanted(all) => {
+                for WantedReading { target, trigger, by } in all {
+                    self.handle(Event::ReadWanted { target, trigger, by });
+                }
+            }
             Input::Observed { id, workload } => self.observed(id, workload),
             Input::Answered { epoch, id, trigger, read, answer, at } => {
                 if epoch == self.epoch {

@@ -77,6 +77,17 @@ impl Default for Options {
     }
 }
 
+/// A fresh value that somebody will ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedReading {
+    /// The target.
+    pub target: TargetId,
+    /// The trigger's place in its policy.
+    pub trigger: usize,
+    /// When.
+    pub by: Timestamp,
+}
+
 /// The loop has stopped, so it cannot take this any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the live loop has stopped")]
@@ -143,10 +154,10 @@ impl Handle {
         self.send(Input::Activated { id, trigger }).await
     }
 
-    /// A fresh value of a trigger will be asked for at `by`: it is read then, unless a poll is due just before. Never
-    /// waits; where the loop is too busy to take it, nothing happens.
-    pub fn want_reading(&self, id: TargetId, trigger: usize, by: Timestamp) {
-        let _ = self.inbox.try_send(Input::Wanted { id, trigger, by });
+    /// Fresh values will be asked for: each is read just before, unless a poll is due then. Never waits; where the loop is
+    /// too busy to take them, nothing happens.
+    pub fn want_readings(&self, wanted: Vec<WantedReading>) {
+        let _ = self.inbox.try_send(Input::Wanted(wanted));
     }
 
     /// Counters since the start.

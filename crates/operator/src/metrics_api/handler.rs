@@ -64,8 +64,8 @@ impl Api {
         }
     }
 
-    async fn respond(&self, peer: &Peer, request: &Request<Incoming>) -> Result<Response<Body>, Refusal> {
-        let (headers, route) = (request.headers(), route(request.uri()));
+    async fn respond(&self, peer: &Peer, request: &Request<Incoming>, route: Route) -> Result<Response<Body>, Refusal> {
+        let headers = request.headers();
         if route == Route::Health {
             return Ok(Response::new(Body::from("ok")));
         }
@@ -184,8 +184,10 @@ impl Handler for Api {
 
     async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
-        let response = self.respond(peer, &request).await.unwrap_or_else(|refusal| refusal.response());
-        if matches!(route(request.uri()), Route::Metric(_)) {
+        let route = route(request.uri());
+        let for_metric = matches!(route, Route::Metric(_));
+        let response = self.respond(peer, &request, route).await.unwrap_or_else(|refusal| refusal.response());
+        if for_metric {
             self.counters.add(response.status().as_u16(), started.elapsed());
         }
         response

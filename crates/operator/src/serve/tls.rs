@@ -5,14 +5,16 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
@@ -95,6 +97,25 @@ pub(crate) async fn serve<H: Handler>(
     }
 }
 
+/// Runs the answer to a request where the request was read, and only one that has to wait as a task of its own.
+///
+/// Nearly all are answered from memory. A task for each of them costs as much again: it is allocated, queued, and often
+/// taken by another thread that has to be woken for it.
+#[derive(Clone, Copy, Debug)]
+struct AtOnce;
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for AtOnce {
+    fn execute(&self, answer: F) {
+        let mut answer = Box::pin(answer);
+        let mut first_look = || answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        // A panic ends this request, as it would end a task, and not the others of its connection.
+        if let Ok(Poll::Pending) = catch_unwind(AssertUnwindSafe(&mut first_look)) {
+            // Looked at again as a task, it says whom to wake.
+            tokio::spawn(answer);
+        }
+    }
+}
+
 async fn connection<H: Handler>(
     stream: TcpStream,
     acceptor: TlsAcceptor,
@@ -111,7 +132,7 @@ async fn connection<H: Handler>(
         let (handler, state) = (Arc::clone(&handler), Arc::clone(&state));
         async move { Ok::<_, Infallible>(handler.answer(&state, request).await) }
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(AtOnce);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     let (interval, longest) = KEEP_ALIVE;
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(interval).keep_alive_timeout(longest);

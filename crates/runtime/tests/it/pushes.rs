@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tidegate_engine::{Cause, Timestamp};
+use tidegate_runtime::WantedReading;
 use tokio::time::Instant;
 
 use crate::bench::{Bench, Says, Scripted, pass, policy};
@@ -41,8 +42,8 @@ async fn a_wanted_value_is_read_in_time_and_polls_go_on() {
     // A poll has just been made; the value is wanted ten seconds after it.
     let wanted = last + Duration::from_secs(20);
     let clock = |at: Instant| Timestamp::from_millis(1_800_000_000_000) + (at - bench.workloads.began);
-    bench.runtime.handle().want_reading(id.clone(), 0, clock(wanted));
-    bench.runtime.handle().want_reading(id, 0, clock(wanted + Duration::from_millis(500)));
+    let wants = |at: Instant| WantedReading { target: id.clone(), trigger: 0, by: clock(at) };
+    bench.runtime.handle().want_readings(vec![wants(wanted), wants(wanted + Duration::from_millis(500))]);
     tokio::time::sleep_until(last + Duration::from_secs(59)).await;
     let extra: Vec<Instant> = scaler.reads.lock().unwrap()[polls.len()..].to_vec();
     let soon = extra.iter().filter(|at| **at < wanted + Duration::from_secs(1)).count();

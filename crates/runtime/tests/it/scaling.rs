@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_engine::{Mode, Outcome, Pause, Policy, Timestamp, Workload};
+use tidegate_runtime::WantedReading;
 use tidegate_scalers::Scaler;
 
 use crate::bench::{Bench, Says, Scripted, pass, policy};
@@ -69,7 +70,8 @@ async fn nothing_is_read_while_paused() {
     for (pause, count) in [(all, 0), (at, 2)] {
         let id = bench.put("orders", Policy { pause, ..policy() }, &scaler).await;
         pass(60).await;
-        bench.runtime.handle().want_reading(id.clone(), 0, Timestamp::from_millis(1_800_000_000_000));
+        let by = Timestamp::from_millis(1_800_000_000_000);
+        bench.runtime.handle().want_readings(vec![WantedReading { target: id.clone(), trigger: 0, by }]);
         pass(60).await;
         assert_eq!((reads(), bench.count(&id)), (0, count), "{pause:?}");
     }
