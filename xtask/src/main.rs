@@ -7,6 +7,7 @@ mod ci;
 mod cluster;
 mod conformance;
 mod deny;
+mod dist;
 mod fuzz;
 mod go;
 mod run;
@@ -32,11 +33,13 @@ USAGE: cargo xtask CHORE
   tidy         the repository's own rules: edges between crates, lengths, heads of files, links
   conformance  docs/conformance.md and docs/users-pains.md, of the rows that tests name
   deny         cargo-deny's bans, licenses and sources (installs cargo-deny under target/tools when it is missing)
+  dist         the program as the image has it: one static file, optimised as a whole (twenty minutes)
   fuzz [TARGET] [--seconds N]
                the fuzz targets below fuzz, each a minute long (installs cargo-fuzz under target/tools when it is missing)
   ci           what the continuous integration runs: fmt, tidy, clippy, test, deny
   bench        every bench, with its peer where there is one
-  bench scale [--objects N] [--sides hpa,direct,keda] [--phases rest,metric,topics,burst,stalled,killed,lag] [--quick]
+  bench scale [--objects N] [--over SECONDS] [--sides hpa,direct,keda] [--quick]
+               [--phases rest,metric,topics,burst,stalled,killed,lag]
                many ScaledObjects on a real control plane, beside KEDA (first: cargo xtask keda setup)
   help         this text
 
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::tidy(),
         "conformance" => conformance::write(),
         "deny" => deny::deny(),
+        "dist" => dist::dist(),
         "fuzz" => fuzz::fuzz(rest),
         "ci" => ci::ci(),
         "bench" => ci::bench(rest),

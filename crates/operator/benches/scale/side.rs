@@ -168,10 +168,10 @@ impl Side {
 }
 
 fn program() -> PathBuf {
-    // Another build can be looked into, as one with symbols.
+    // `cargo xtask bench scale` names the one that is shipped; another can be looked into, as one with symbols.
     let program = std::env::var_os("TIDEGATE_BENCH_PROGRAM").map(PathBuf::from);
     let program = program.unwrap_or_else(|| workspace_root().join("target/release/tidegate"));
-    assert!(program.exists(), "no {}: run `cargo build --release`", program.display());
+    assert!(program.exists(), "no {}: run `cargo xtask bench scale`", program.display());
     program
 }
 
@@ -233,7 +233,7 @@ fn spawn(world: &World, port: u16, log: &Path) -> Child {
         .args(["--admission-bind-address", "0", "--metrics-bind-address", "0", "--health-probe-bind-address", "0"])
         .args(["--console-bind-address", "0", "--allow-address", "127.0.0.0/8", "--allow-address", "::1"])
         .args(["--kubeconfig".as_ref(), world.cluster.kubeconfig().as_os_str()])
-        .envs([("MALLOC_CONF", allocator)])
+        .envs([("_RJEM_MALLOC_CONF", allocator)])
         .envs([("WATCH_NAMESPACE", ""), ("POD_NAMESPACE", "keda")])
         .stdin(Stdio::null())
         .stdout(file.try_clone().expect("a log"))

@@ -72,8 +72,7 @@ async fn cpu(State(busy): State<Busy>, Query(parameters): Query<BTreeMap<String,
 /// `GET /debug/pprof/heap`: what is allocated since the first request, which switches the sampling on.
 async fn heap() -> Response {
     let Some(control) = jemalloc_pprof::PROF_CTL.as_ref() else {
-        let message =
-            "heap profiles are off; start the process with MALLOC_CONF=prof:true,prof_active:false,lg_prof_sample:19";
+        let message = "heap profiles are off; start the process with _RJEM_MALLOC_CONF=prof:true,prof_active:false,lg_prof_sample:19";
         return refuse(StatusCode::NOT_IMPLEMENTED, message.to_owned());
     };
     let mut control = control.lock().await;
