@@ -20,7 +20,13 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([go::kubectl_folder()]);
     let path = std::env::join_paths(folders).map_err(|error| format!("putting kubectl into PATH: {error}"))?;
-    run_command(command.env("PATH", path))
+    command.env("PATH", path);
+    // Most tests wait most of the time, so there is room for twice as many at once as there are processors.
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        command.env("RUST_TEST_THREADS", (2 * processors).to_string());
+    }
+    run_command(&mut command)
 }
 
 /// Everything that must hold before a change is merged.

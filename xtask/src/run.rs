@@ -26,7 +26,8 @@ pub(crate) fn cargo_tool(name: &str, takes: &str) -> Result<String, String> {
     if !exists(&installed) {
         say(&format!("installing {name} ({takes}, once)"));
         let tools = tools.display().to_string();
-        run(&root(), "cargo", &["install", name, "--locked", "--root", &tools])?;
+        // Not optimised, which takes half as long: they run for seconds.
+        run(&root(), "cargo", &["install", name, "--debug", "--locked", "--root", &tools])?;
     }
     Ok(installed)
 }
@@ -42,6 +43,14 @@ pub(crate) fn run<S: AsRef<OsStr>>(folder: &Path, program: &str, args: &[S]) -> 
 pub(crate) fn run_command(command: &mut Command) -> Result<(), String> {
     let shown = shown(command);
     say(&format!("$ {shown}"));
+    // What cargo has told this program about itself is not for another cargo: some build scripts (ring's) would see a change in it,
+    // and half of the dependencies be built again whenever a chore and a plain `cargo test` take turns.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name == "CARGO" || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_") {
+            command.env_remove(name.as_ref());
+        }
+    }
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{shown}` ended with {status}")),
