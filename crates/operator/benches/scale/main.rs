@@ -1,6 +1,6 @@
 //! Many ScaledObjects with a Kafka trigger each: Tidegate in its modes beside KEDA, in one run on one machine.
 //!
-//! `cargo xtask bench scale [--objects N] [--sides hpa,direct,keda] [--phases rest,burst,...] [--quick]`. Needs
+//! `cargo xtask bench scale [--objects N] [--over SECONDS] [--sides hpa,direct,keda] [--phases rest,burst,...] [--quick]`. Needs
 //! `cargo xtask setup`, and `cargo xtask keda setup` for the side `keda`. One Kafka broker, one topic of 10 partitions, a group
 //! an object. There is no node and nobody makes pods: what is measured is how soon the replica count of each Deployment is
 //! changed. `TIDEGATE_BENCH_PROFILING=127.0.0.1:PORT` has the operator serve profiles there.
@@ -27,7 +27,8 @@ use world::World;
 fn main() {
     // `cargo test --benches` only asks whether it builds, and `cargo bench` runs every bench: this one takes half an hour
     // and a control plane of its own, so it wants to be asked by name.
-    let by_name = |argument: String| ["--objects", "--sides", "--phases", "--quick"].contains(&argument.as_str());
+    let by_name =
+        |argument: String| ["--objects", "--over", "--sides", "--phases", "--quick"].contains(&argument.as_str());
     if !std::env::args().any(by_name) && std::env::var_os("TIDEGATE_BENCH_SCALE").is_none() {
         return;
     }

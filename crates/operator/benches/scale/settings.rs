@@ -7,6 +7,9 @@ use crate::side::Kind;
 pub struct Settings {
     /// ScaledObjects, each with a Deployment and a consumer group.
     pub objects: usize,
+    /// Seconds over which they are made, evenly. A HorizontalPodAutoscaler looks every 15 s from when it was made on, so at 15
+    /// they look at all times alike, as those of a cluster do that came one by one.
+    pub over_seconds: u64,
     /// In this order.
     pub sides: Vec<Kind>,
     /// Shorter rests and fewer requests: for trying the bench itself.
@@ -56,21 +59,21 @@ impl Settings {
     /// Understands the arguments after the program's name.
     pub fn from_args(mut args: impl Iterator<Item = String>) -> Result<Settings, String> {
         let phases = PHASES.map(|(_, phase)| phase).to_vec();
-        let mut settings = Settings { objects: 1000, sides: vec![Kind::Hpa, Kind::Direct], quick: false, phases };
+        let mut settings =
+            Settings { objects: 1000, over_seconds: 15, sides: vec![Kind::Hpa, Kind::Direct], quick: false, phases };
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
             match arg.as_str() {
-                "--objects" => {
-                    let text = value()?;
-                    settings.objects = text.parse().map_err(|_| format!("--objects: {text:?} is not a number"))?;
-                }
+                "--objects" => settings.objects = number(&arg, &value()?)?,
+                "--over" => settings.over_seconds = number(&arg, &value()?)?,
                 "--sides" => settings.sides = value()?.split(',').map(Kind::parse).collect::<Result<_, _>>()?,
                 "--phases" => settings.phases = value()?.split(',').map(Phase::parse).collect::<Result<_, _>>()?,
                 "--quick" => settings.quick = true,
                 // Cargo adds it.
                 "--bench" => {}
                 other => {
-                    return Err(format!("unknown argument {other:?}; known: --objects, --sides, --phases, --quick"));
+                    let known = "--objects, --over, --sides, --phases, --quick";
+                    return Err(format!("unknown argument {other:?}; known: {known}"));
                 }
             }
         }
@@ -91,4 +94,8 @@ impl Settings {
     pub fn requests(&self) -> usize {
         if self.quick { 50 } else { 500 }
     }
+}
+
+fn number<T: std::str::FromStr>(of: &str, text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{of}: {text:?} is not a number"))
 }

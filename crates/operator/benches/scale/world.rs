@@ -25,6 +25,8 @@ pub struct World {
     pub cluster: Cluster,
     pub broker: &'static Broker,
     pub objects: usize,
+    /// Over which the ScaledObjects are made.
+    pub over: Duration,
 }
 
 impl World {
@@ -41,7 +43,8 @@ impl World {
             ..ClusterOptions::default()
         };
         let cluster = Cluster::start(options).await.expect("the control plane starts");
-        let world = World { cluster, broker, objects: settings.objects };
+        let world =
+            World { cluster, broker, objects: settings.objects, over: Duration::from_secs(settings.over_seconds) };
         world.commit();
         world.deployments().await;
         world
@@ -114,22 +117,26 @@ impl World {
         futures::stream::iter(all).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     }
 
-    /// Makes all objects; returns when the last was accepted.
+    /// Makes all objects, over the time that is asked for; returns when the last was accepted.
     pub async fn scaled_objects(&self, direct: bool) {
         if direct {
             let policies = self.api("tidegate.dev", "v1alpha1", "ScalingPolicy");
-            self.create(&policies, policy).await;
+            self.create(&policies, Duration::ZERO, policy).await;
         }
         let interval = if direct { 1 } else { 30 };
         let objects = self.api("keda.sh", "v1alpha1", "ScaledObject");
         let servers = self.broker.plain.clone();
-        self.create(&objects, move |index| scaled_object(index, interval, &servers)).await;
+        self.create(&objects, self.over, move |index| scaled_object(index, interval, &servers)).await;
     }
 
-    async fn create(&self, api: &Api<DynamicObject>, make: impl Fn(usize) -> Value) {
+    /// Evenly over this time, or as fast as the API server takes them.
+    async fn create(&self, api: &Api<DynamicObject>, over: Duration, make: impl Fn(usize) -> Value) {
+        let begun = tokio::time::Instant::now();
         let all = (0..self.objects).map(|index| {
             let (api, new) = (api.clone(), serde_json::from_value(make(index)).unwrap());
+            let at = begun + over * index as u32 / self.objects as u32;
             async move {
+                tokio::time::sleep_until(at).await;
                 api.create(&PostParams::default(), &new).await.unwrap();
             }
         });
