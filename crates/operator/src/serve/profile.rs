@@ -22,6 +22,10 @@ const UNSAFE_TO_UNWIND: [&str; 4] = ["libc", "libgcc", "pthread", "vdso"];
 /// The longest CPU profile.
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// Why an empty image with nothing mounted cannot make profiles.
+const NEEDS: &str =
+    "; is there a folder for temporary files (/tmp, or what TMPDIR names) that this process may write to?";
+
 /// One CPU profile at a time: the profiler is the process's.
 type Busy = Arc<Mutex<()>>;
 
@@ -65,7 +69,7 @@ async fn cpu(State(busy): State<Busy>, Query(parameters): Query<BTreeMap<String,
     };
     match made.await.map(|profile| profile.encode_to_vec()) {
         Ok(bytes) => file("attachment; filename=\"profile.pb\"", bytes),
-        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("making a CPU profile: {error}")),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("making a CPU profile: {error}{NEEDS}")),
     }
 }
 
@@ -89,6 +93,6 @@ async fn heap() -> Response {
     }
     match control.dump_pprof() {
         Ok(bytes) => file("attachment; filename=\"heap.pb.gz\"", bytes),
-        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("making a heap profile: {error}")),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("making a heap profile: {error}{NEEDS}")),
     }
 }
