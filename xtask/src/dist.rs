@@ -1,7 +1,7 @@
 //! The program as it is shipped: one static file, optimised as a whole.
 //!
-//! The linker throws out what nobody calls and the whole of it is optimised at once (profile `dist`), which makes it about
-//! half as large as a release build, in memory too. That takes twice as long, so it is a chore of its own.
+//! The linker throws out what nobody calls and the whole of it is optimised at once (profile `dist`), which takes less
+//! memory than a release build and longer to make: so it is a chore of its own.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -26,7 +26,7 @@ pub(crate) fn cargo_tool(name: &str, takes: &str) -> Result<String, String> {
     if !exists(&installed) {
         say(&format!("installing {name} ({takes}, once)"));
         let tools = tools.display().to_string();
-        // Not optimised, which takes half as long: they run for seconds.
+        // Not optimised: they run for seconds.
         run(&root(), "cargo", &["install", name, "--debug", "--locked", "--root", &tools])?;
     }
     Ok(installed)
