@@ -1,6 +1,7 @@
 //! What the tests share: deadlines, observers, looking at a group's commits.
 
 use std::future::Future;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -69,7 +70,14 @@ pub(crate) fn events(path: &std::path::Path) -> Vec<ConsumerEventKind> {
     text.lines().map(|line| serde_json::from_str::<ConsumerEvent>(line).unwrap().what).collect()
 }
 
-/// A port that was free a moment ago.
+/// Ports that were free a moment ago, all different.
+pub(crate) fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
+    // All are held until the last one is found.
+    let held: [TcpListener; COUNT] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.map(|listener| listener.local_addr().unwrap().port())
+}
+
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let [port] = free_ports();
+    port
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tidegate_engine::Timestamp;
 use tidegate_scalers::{Clients, Scaler};
 
-use crate::broker::{alone, free_port, produce, start, tool};
+use crate::broker::{alone, free_ports, produce, start, tool};
 use crate::offsets::{AMPLE, trigger};
 
 /// Longer than the controller takes to give up on a broker and to elect another leader.
@@ -26,9 +26,8 @@ struct Node {
 
 impl Node {
     /// Node 1 is the controller too; node 2 is a broker alone.
-    fn start(id: u16, controller: u16) -> Node {
+    fn start(id: u16, port: u16, controller: u16) -> Node {
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
         let config = folder.path().join("server.properties");
         fs::write(&config, properties(folder.path(), id, port, controller)).unwrap();
         tool("kafka.tools.StorageTool", &["format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", config.to_str().unwrap()]);
@@ -85,8 +84,8 @@ async fn value_within_patience(scaler: &dyn Scaler, now: Timestamp) -> f64 {
 async fn a_lost_broker_moves_leader_and_coordinator_and_the_lag_stays_true() {
     // Not beside other tests: two more Java processes are enough for two cores.
     let _turn = alone().await;
-    let controller = free_port();
-    let (first, second) = (Node::start(1, controller), Node::start(2, controller));
+    let [controller, one, two] = free_ports();
+    let (first, second) = (Node::start(1, one, controller), Node::start(2, two, controller));
     let both = format!("{},{}", first.address, second.address);
     // Partition 0 is led by the second broker, partition 1 by the first; each has a copy on the other.
     until_done("making the topic", || {
