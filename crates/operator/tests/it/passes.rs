@@ -1,8 +1,11 @@
 //! What starts another pass over a ScaledObject, and what a pass leaves alone.
 
+use std::pin::pin;
+
+use futures::StreamExt;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::Api;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use serde_json::{Value, json};
 use tidegate_crds::ScaledObject;
 use tidegate_operator::Options;
@@ -130,20 +133,34 @@ async fn conditions_do_not_flip_and_are_not_lost() {
     // Admission would have refused it.
     stage.change("web", json!({"triggers": [{"type": "nothing", "metadata": {"a": "b"}}]})).await;
     stage.until_condition("web", "Ready", "False/ScaledObjectCheckFailed").await;
+    let api: Api<ScaledObject> = stage.api();
+    let before = stage.object("web").await.unwrap();
+    let only = WatchParams::default().fields("metadata.name=web");
+    let changes = api.watch(&only, before.metadata.resource_version.as_deref().unwrap()).await.unwrap();
+    stage.polls(4).await;
+    let taken_away = json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+    let taken_away = api.patch_status("web", &PatchParams::default(), &Patch::Merge(taken_away)).await.unwrap();
     // What the HorizontalPodAutoscaler says changes with the metrics APIs that other tests bring to the cluster and take away.
-    let ours = async || {
-        let mut status = stage.status("web").await;
+    let ours = |object: ScaledObject| {
+        let mut status = object.status.unwrap_or_default();
         status.conditions.iter_mut().for_each(|all| all.retain(|one| one.kind != "HPAActive"));
         status
     };
-    let before = ours().await;
-    for _ in 0..4 {
-        stage.polls(1).await;
-        assert_eq!(ours().await, before);
+    let before = ours(before);
+    let mut changes = pin!(changes);
+    loop {
+        match changes.next().await.expect("the watch goes on").unwrap() {
+            WatchEvent::Modified(object)
+                if object.metadata.resource_version == taken_away.metadata.resource_version =>
+            {
+                break;
+            }
+            WatchEvent::Modified(object) => {
+                assert_eq!(ours(object), before, "nothing else was written over four polls")
+            }
+            other => panic!("{other:?}"),
+        }
     }
-    let api: Api<ScaledObject> = stage.api();
-    let patch = json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}});
-    api.patch_status("web", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     stage.until_condition("web", "Ready", "False/ScaledObjectCheckFailed").await;
     assert_eq!(stage.condition("web", "Active").await, "False/ScalerNotActive");
     assert_eq!(stage.condition("web", "Paused").await, "False/");
