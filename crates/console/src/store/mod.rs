@@ -86,7 +86,8 @@ pub struct Store {
 /// What is behind the lock.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    pub(crate) targets: BTreeMap<TargetId, TargetState>,
+    /// Each in its own place: a state is kilobytes, and the map's nodes have room for more than are in them.
+    pub(crate) targets: BTreeMap<TargetId, Box<TargetState>>,
     /// By where they were found.
     pub(crate) problems: BTreeMap<String, Vec<String>>,
     pub(crate) load: Option<LoadPoint>,

@@ -113,12 +113,12 @@ struct Shared {
     queue: Queue,
     /// For tasks that want an object looked at.
     wake: mpsc::UnboundedSender<TargetId>,
-    served: Mutex<HashMap<TargetId, Served>>,
+    served: Mutex<HashMap<TargetId, Box<Served>>>,
     said: Mutex<HashMap<TargetId, Said>>,
 }
 
 impl Shared {
-    fn served(&self) -> MutexGuard<'_, HashMap<TargetId, Served>> {
+    fn served(&self) -> MutexGuard<'_, HashMap<TargetId, Box<Served>>> {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -157,7 +157,7 @@ impl Shared {
             hpa,
             _listening: listening.or(kept.filter(|_| same)),
         };
-        served.insert(id.clone(), now);
+        served.insert(id.clone(), Box::new(now));
     }
 
     /// Puts another policy over the same triggers and workload.

@@ -12,6 +12,9 @@ use super::Kind;
 /// Room for a start with thousands of objects that each say a few things, at some hundred bytes each.
 const ROOM: usize = 8192;
 
+/// Room that is kept while nothing is waiting.
+const ROOM_AT_REST: usize = 64;
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
@@ -61,6 +64,8 @@ impl Queue {
         let told = state.waiting.pop_front();
         state.at_work = told.is_some();
         if told.is_none() {
+            // The room that a start with thousands of objects took is not needed again.
+            state.waiting.shrink_to(ROOM_AT_REST);
             self.emptied.notify_waiters();
         }
         told

@@ -78,15 +78,15 @@ impl Writer {
                 Ok(()) => true,
                 Err(Refused::Gone) => {
                     self.series.lost(&key);
-                    self.create(&told, key, now).await
+                    self.create(&told, &key, now).await
                 }
                 Err(Refused::Later(why) | Refused::Never(why)) => self.lost(&told, &why),
             },
-            Step::Create => self.create(&told, key, now).await,
+            Step::Create => self.create(&told, &key, now).await,
         }
     }
 
-    async fn create(&mut self, told: &Told, key: Key, now: Instant) -> bool {
+    async fn create(&mut self, told: &Told, key: &Key, now: Instant) -> bool {
         if !self.budgets.spend(key.object(), now) {
             debug!(reason = told.reason, object = key.object(), "an event was dropped: the object has said too much");
             return false;

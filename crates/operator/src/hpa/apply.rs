@@ -89,15 +89,15 @@ impl Hpas {
     async fn create(&self, id: &TargetId, name: &str, wanted: &HorizontalPodAutoscaler) -> Result<Done, HpaError> {
         match call(self.api(id.namespace()).create(&post(), wanted)).await {
             Ok(made) => {
-                self.index.put_hpa(id.namespace(), HpaBrief::of(made));
+                self.index.put_hpa(id.namespace(), Arc::new(HpaBrief::of(made)));
                 Ok(Done::Created)
             }
             // The watch is behind: an earlier run made it, or somebody else did.
             Err(error) if error.is_conflict() => {
                 let found = call(self.api(id.namespace()).get(name)).await;
                 let found = found.map_err(|error| failed("reading", name, error))?;
-                let there = HpaBrief::of(found);
-                self.index.put_hpa(id.namespace(), there.clone());
+                let there = Arc::new(HpaBrief::of(found));
+                self.index.put_hpa(id.namespace(), Arc::clone(&there));
                 self.replace(id, &there, wanted, None).await
             }
             Err(error) => Err(failed("creating", name, error)),
@@ -125,7 +125,7 @@ impl Hpas {
         tracing::info!(scaled_object = %id, hpa = there.name, what, "the HorizontalPodAutoscaler is put right");
         match call(self.api(id.namespace()).replace(&there.name, &post(), wanted)).await {
             Ok(made) => {
-                self.index.put_hpa(id.namespace(), HpaBrief::of(made));
+                self.index.put_hpa(id.namespace(), Arc::new(HpaBrief::of(made)));
                 Ok(Done::Replaced)
             }
             Err(error) if error.is_not_found() => {

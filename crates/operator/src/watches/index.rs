@@ -192,7 +192,7 @@ impl Index {
     }
 
     /// Takes a HorizontalPodAutoscaler; gives back what was known of it.
-    pub(crate) fn put_hpa(&self, namespace: &str, hpa: HpaBrief) -> Option<Arc<HpaBrief>> {
+    pub(crate) fn put_hpa(&self, namespace: &str, hpa: Arc<HpaBrief>) -> Option<Arc<HpaBrief>> {
         let name = Named::new(namespace, &hpa.name);
         let mut inner = self.write();
         let before = inner.drop_hpa(&name);
@@ -200,7 +200,7 @@ impl Index {
         if let Some(owner) = hpa.owner.as_ref().filter(|owner| owner.kind == "ScaledObject") {
             add(&mut inner.hpas_owned, TargetId::new(namespace, &owner.name), name.clone());
         }
-        inner.hpas.insert(name, Arc::new(hpa));
+        inner.hpas.insert(name, hpa);
         before
     }
 

@@ -135,10 +135,10 @@ pub(super) fn hpas(
     let take = move |step: Step<HorizontalPodAutoscaler>| match step {
         Step::Apply(hpa) => {
             let namespace = hpa.metadata.namespace.clone().unwrap_or_default();
-            let after = HpaBrief::of(hpa);
-            let before = index.put_hpa(&namespace, after.clone());
+            let after = Arc::new(HpaBrief::of(hpa));
+            let before = index.put_hpa(&namespace, Arc::clone(&after));
             let change = match &before {
-                Some(before) if **before == after => return,
+                Some(before) if *before == after => return,
                 Some(before) if before.same_but_status(&after) => Change::HpaStatus,
                 _ => Change::Object,
             };

@@ -48,15 +48,17 @@ fn an_object_is_found_by_what_it_scales_and_by_its_hpa_until_it_changes_or_goes(
 #[test]
 fn hpas_are_found_by_target_and_by_owner() {
     let index = Index::default();
-    let hpa = |owner: Option<&str>| HpaBrief {
-        name: "keda-hpa-orders".into(),
-        uid: "u".into(),
-        target: deployment("worker"),
-        owner: owner.map(|name| HpaOwner { kind: "ScaledObject".into(), name: name.into(), uid: "v".into() }),
-        labels: BTreeMap::new(),
-        annotations: BTreeMap::new(),
-        spec: None,
-        scaling: None,
+    let hpa = |owner: Option<&str>| {
+        Arc::new(HpaBrief {
+            name: "keda-hpa-orders".into(),
+            uid: "u".into(),
+            target: deployment("worker"),
+            owner: owner.map(|name| HpaOwner { kind: "ScaledObject".into(), name: name.into(), uid: "v".into() }),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            spec: None,
+            scaling: None,
+        })
     };
     let orders = TargetId::new("shop", "orders");
     assert!(index.put_hpa("shop", hpa(Some("orders"))).is_none());
