@@ -113,5 +113,5 @@ pub fn fuzzed_answer(board: &Board, address: &str) -> Option<Result<serde_json::
         Err(refusal) => return Some(Err(format!("{refusal:?}"))),
     };
     let _ = answer::table(&items, tidegate_engine::Timestamp::EPOCH);
-    Some(Ok(answer::list(&items)))
+    Some(serde_json::to_value(answer::list(&items)).map_err(|error| error.to_string()))
 }

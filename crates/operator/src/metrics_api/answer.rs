@@ -1,6 +1,9 @@
 //! What a question for a metric is answered with: a list of values, a table of them, or why there are none.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp as Instant;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tidegate_engine::{TargetId, Timestamp};
 
@@ -100,26 +103,43 @@ fn time(at: Timestamp) -> String {
     }
 }
 
+/// The object of the same name of the API.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExternalMetricValueList<'a> {
+    kind: &'static str,
+    api_version: String,
+    metadata: Metadata,
+    items: Vec<ExternalMetricValue<'a>>,
+}
+
+/// What a list has to say about itself: nothing.
+#[derive(Debug, Serialize)]
+struct Metadata {}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExternalMetricValue<'a> {
+    metric_name: &'a str,
+    metric_labels: Option<BTreeMap<&'static str, &'a str>>,
+    timestamp: String,
+    value: &'a str,
+}
+
 /// As an `ExternalMetricValueList`.
-pub(super) fn list(items: &[Item]) -> Value {
-    let items: Vec<Value> = items
-        .iter()
-        .map(|item| {
-            let labels = if item.labelled { json!({ LABEL: item.target.name() }) } else { Value::Null };
-            json!({
-                "metricName": item.value.metric,
-                "metricLabels": labels,
-                "timestamp": time(item.value.at),
-                "value": item.quantity,
-            })
-        })
-        .collect();
-    json!({
-        "kind": "ExternalMetricValueList",
-        "apiVersion": format!("{GROUP}/{VERSION}"),
-        "metadata": {},
-        "items": items,
-    })
+pub(super) fn list(items: &[Item]) -> ExternalMetricValueList<'_> {
+    let items = items.iter().map(|item| ExternalMetricValue {
+        metric_name: &item.value.metric,
+        metric_labels: item.labelled.then(|| BTreeMap::from([(LABEL, item.target.name())])),
+        timestamp: time(item.value.at),
+        value: &item.quantity,
+    });
+    ExternalMetricValueList {
+        kind: "ExternalMetricValueList",
+        api_version: format!("{GROUP}/{VERSION}"),
+        metadata: Metadata {},
+        items: items.collect(),
+    }
 }
 
 /// As a `Table`, for `kubectl get`.
@@ -195,7 +215,7 @@ mod tests {
     fn ask(namespace: &str, metric: &str, selector: &str) -> Result<Value, Refusal> {
         let namespace = Some(namespace).filter(|namespace| !namespace.is_empty()).map(str::to_owned);
         let question = Question { namespace, metric: metric.to_owned(), selector: selector.to_owned(), watch: false };
-        items(&board(), &question).map(|items| list(&items))
+        items(&board(), &question).map(|items| serde_json::to_value(list(&items)).unwrap())
     }
 
     /// API-01, API-07

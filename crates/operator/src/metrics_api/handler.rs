@@ -154,10 +154,11 @@ impl Api {
             self.demand.asked(&item.target, &item.value.metric);
         }
         let body = match form {
-            Form::Table => answer::table(&items, now),
-            _ => answer::list(&items),
+            Form::Table => Ok(answer::table(&items, now).to_string()),
+            _ => serde_json::to_string(&answer::list(&items)),
         };
-        Ok(json_response(StatusCode::OK, "application/json", body.to_string()))
+        let body = body.map_err(|error| Refusal::internal(format!("writing the answer: {error}")))?;
+        Ok(json_response(StatusCode::OK, "application/json", body))
     }
 }
 
