@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::options::{CertificateOptions, Options};
 use crate::serve::Readiness;
+use crate::serve::tls::PROTOCOLS;
 
 pub use publish::publish;
 
@@ -143,7 +144,7 @@ impl Certificates {
     }
 
     fn finish(&self, mut config: ServerConfig) -> Arc<ServerConfig> {
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
         Arc::new(config)
     }
 

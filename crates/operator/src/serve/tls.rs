@@ -1,21 +1,21 @@
-//! Listening with TLS for HTTP/1.1 and HTTP/2.
+//! Listening with TLS for HTTP/1.1.
+//!
+//! Not for HTTP/2, though the API server would rather have it: docs/decisions/0012-http1-for-the-api-server.md.
 //!
 //! The certificate is looked up at each handshake, so it may change while connections are open. A connection that does
 //! not get through its handshake, or sends no request, is cut off; their number is bounded.
 
 use std::convert::Infallible;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
@@ -25,12 +25,18 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections open at once; the API server keeps a handful, each with many streams.
+/// The protocols that a handshake offers.
+pub(crate) const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+/// Connections open at once. The API server opens one for each request that finds none idle, and keeps 25.
 const MOST_CONNECTIONS: usize = 1024;
-/// How long a handshake, and the head of a request, may take.
+/// How long a handshake may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often a silent HTTP/2 connection is asked for a sign of life, and how long it may take to give one.
-const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+/// How long the next request may take to come and to name what it wants. The API server puts an idle connection away
+/// after 90 s. It must be the first to: a request on its way to a connection that is closed here would fail.
+const IDLE: Duration = Duration::from_secs(120);
+/// Header lines of a request. The API server sends one for each group of the user who asks, and directories have users
+/// with hundreds.
+const MOST_HEADERS: usize = 1024;
 /// How long open requests may take after the end was asked for.
 const GRACE: Duration = Duration::from_secs(5);
 /// The pause after the system refused a connection, as when no file handles are left.
@@ -97,25 +103,6 @@ pub(crate) async fn serve<H: Handler>(
     }
 }
 
-/// Runs the answer to a request where the request was read, and only one that has to wait as a task of its own.
-///
-/// Nearly all are answered from memory. A task for each of them costs as much again: it is allocated, queued, and often
-/// taken by another thread that has to be woken for it.
-#[derive(Clone, Copy, Debug)]
-struct AtOnce;
-
-impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for AtOnce {
-    fn execute(&self, answer: F) {
-        let mut answer = Box::pin(answer);
-        let mut first_look = || answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        // A panic ends this request, as it would end a task, and not the others of its connection.
-        if let Ok(Poll::Pending) = catch_unwind(AssertUnwindSafe(&mut first_look)) {
-            // Looked at again as a task, it says whom to wake.
-            tokio::spawn(answer);
-        }
-    }
-}
-
 async fn connection<H: Handler>(
     stream: TcpStream,
     acceptor: TlsAcceptor,
@@ -132,15 +119,13 @@ async fn connection<H: Handler>(
         let (handler, state) = (Arc::clone(&handler), Arc::clone(&state));
         async move { Ok::<_, Infallible>(handler.answer(&state, request).await) }
     });
-    let mut builder = auto::Builder::new(AtOnce);
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    let (interval, longest) = KEEP_ALIVE;
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(interval).keep_alive_timeout(longest);
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(IDLE).max_headers(MOST_HEADERS);
     let served = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
     tokio::select! {
-        ended = served.as_mut() => return ended,
+        ended = served.as_mut() => return Ok(ended?),
         () = stop.cancelled() => served.as_mut().graceful_shutdown(),
     }
-    timeout(GRACE, served).await.unwrap_or(Ok(()))
+    timeout(GRACE, served).await.unwrap_or(Ok(())).map_err(Into::into)
 }

@@ -226,6 +226,26 @@ async fn a_tenant_reads_the_metrics_of_its_own_namespace_only() {
     .await;
 }
 
+/// Each group of whoever asks is a header line of the request that the API server passes on.
+#[tokio::test]
+async fn a_user_in_hundreds_of_groups_is_answered() {
+    let cluster = Cluster::shared().await;
+    let _alone = cluster.alone().await;
+    let (served, client) = (Served::start(cluster).await, cluster.client());
+    served.aggregate(cluster).await;
+    let namespace = cluster.namespace("groups").await;
+    served.set(&namespace, "orders", "s0-kafka-orders", 7.0);
+    let mut request = axum::http::Request::get(path(&namespace, "s0-kafka-orders", "orders"));
+    request = request.header("impersonate-user", "jane").header("impersonate-group", "system:masters");
+    for group in 0..800 {
+        request = request.header("impersonate-group", format!("CN=team-{group},OU=shop,DC=example,DC=com"));
+    }
+    let request = request.body(Vec::new()).unwrap();
+    let answer = wait_for("it is passed on", async || client.request_text(request.clone()).await).await;
+    assert!(answer.contains("\"value\":\"7\""), "{answer}");
+    cluster.disaggregate_external_metrics().await;
+}
+
 /// Only the front proxy's certificate makes its headers count.
 #[tokio::test]
 async fn nobody_becomes_somebody_else_by_a_header() {

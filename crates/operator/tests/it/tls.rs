@@ -11,6 +11,7 @@ use tidegate_operator::{Board, CertificateOptions, Certificates, NoDemand, Optio
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::certificates::expiring;
@@ -95,19 +96,42 @@ async fn greet(
     port: u16,
     authorities: &str,
     versions: &[&'static rustls::SupportedProtocolVersion],
-) -> std::io::Result<()> {
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     for authority in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
         roots.add(authority.unwrap()).unwrap();
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    // As the API server's client does.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let name = ServerName::try_from("localhost").unwrap();
-    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.map(drop)
+    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// docs/decisions/0012: HTTP/1.1, over connections that stay
+#[tokio::test]
+async fn a_connection_is_kept_for_the_next_request() {
+    let cluster = Cluster::shared().await;
+    let served = Served::start(cluster).await;
+    let authorities = served.certificates.authorities().borrow().to_string();
+    let mut stream = greet(served.service.port, &authorities, rustls::ALL_VERSIONS).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"http/1.1".as_slice()));
+    for _ in 0..3 {
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        while !answer.ends_with("\r\n\r\nok") {
+            let mut some = [0; 1024];
+            let count = stream.read(&mut some).await.unwrap();
+            assert!(count > 0, "closed after {answer:?}");
+            answer.push_str(std::str::from_utf8(&some[..count]).unwrap());
+        }
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
 }
 
 /// LE-06: a certificate that is replaced is shown from the next connection on, by the same process
