@@ -17,7 +17,7 @@ use crate::world::World;
 const TICKS_PER_SECOND: u64 = 100;
 
 /// The allocator as deploy/tidegate.yaml sets it, without profiling.
-const ALLOCATOR: &str = "background_thread:true,dirty_decay_ms:1000,narenas:2";
+const ALLOCATOR: &str = "background_thread:true,dirty_decay_ms:1000,narenas:2,tcache_gc_incr_bytes:1048576";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
