@@ -8,7 +8,7 @@ use crate::component::{Component, Plan};
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::options::ClusterOptions;
-use crate::ports::free_port;
+use crate::ports::free_ports;
 use crate::programs;
 
 /// The user that may call aggregated APIs for others.
@@ -37,19 +37,21 @@ impl ControlPlane {
         let certificates = folder.path.join("certificates");
         let authority = Authority::new("tidegate-test-cluster", &certificates)?;
         let front_proxy = Authority::new("tidegate-test-front-proxy", &certificates.join("front-proxy"))?;
-        let port = options.port.map_or_else(free_port, Ok)?;
+        let [port, etcd_clients, etcd_peers, managers_own, schedulers_own] =
+            free_ports().map_err(Error::ports("the control plane"))?;
+        let port = options.port.unwrap_or(port);
         let url = format!("https://127.0.0.1:{port}");
         let access = |user: &str, groups: &[&str]| -> Result<Access, Error> {
             Ok(Access::by_certificate(&url, &authority.certificate, authority.client(user, groups)?))
         };
         let admin = access("tidegate-test-admin", &["system:masters"])?;
         admin.write_kubeconfig(&folder.path.join("kubeconfig"))?;
-        let (etcd, etcd_url) = etcd(folder)?;
+        let (etcd, etcd_url) = etcd(folder, etcd_clients, etcd_peers)?;
         let api_server = api_server(folder, options, &authority, &front_proxy, port, &etcd_url)?;
         let user = access("system:kube-controller-manager", &[])?;
-        let controller_manager = controller_manager(folder, options, &authority, &user)?;
+        let controller_manager = controller_manager(folder, options, &authority, &user, managers_own)?;
         let user = access("system:kube-scheduler", &[])?;
-        let scheduler = scheduler(folder, options, &user)?;
+        let scheduler = scheduler(folder, options, &user, schedulers_own)?;
         let plane =
             ControlPlane { etcd, api_server, controller_manager, scheduler, url, authority, front_proxy, admin };
         let brought_up = plane.bring_up().await;
@@ -84,9 +86,9 @@ fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn etcd(folder: &Folder) -> Result<(Component, String), Error> {
-    let url = format!("http://127.0.0.1:{}", free_port()?);
-    let peers = format!("http://127.0.0.1:{}", free_port()?);
+fn etcd(folder: &Folder, clients: u16, peers: u16) -> Result<(Component, String), Error> {
+    let url = format!("http://127.0.0.1:{clients}");
+    let peers = format!("http://127.0.0.1:{peers}");
     let args = [
         format!("--data-dir={}", text(&folder.path.join("etcd"))),
         format!("--listen-client-urls={url}"),
@@ -165,10 +167,11 @@ fn client_flags(
     name: &str,
     options: &ClusterOptions,
     user: &Access,
+    port: u16,
 ) -> Result<(Vec<String>, String), Error> {
     let file = folder.path.join(format!("{name}.kubeconfig"));
     user.write_kubeconfig(&file)?;
-    let (file, port) = (text(&file), free_port()?);
+    let file = text(&file);
     let mut args = vec![
         format!("--kubeconfig={file}"),
         format!("--authentication-kubeconfig={file}"),
@@ -188,9 +191,10 @@ fn controller_manager(
     options: &ClusterOptions,
     authority: &Authority,
     user: &Access,
+    port: u16,
 ) -> Result<Component, Error> {
     let name = "kube-controller-manager";
-    let (mut args, health) = client_flags(folder, name, options, user)?;
+    let (mut args, health) = client_flags(folder, name, options, user, port)?;
     let seconds = |duration: std::time::Duration| format!("{}ms", duration.as_millis());
     let accounts = folder.path.join("certificates/service-accounts.key");
     args.extend([
@@ -210,9 +214,9 @@ fn controller_manager(
     Ok(Component::new(folder, plan))
 }
 
-fn scheduler(folder: &Folder, options: &ClusterOptions, user: &Access) -> Result<Component, Error> {
+fn scheduler(folder: &Folder, options: &ClusterOptions, user: &Access, port: u16) -> Result<Component, Error> {
     let name = "kube-scheduler";
-    let (args, health) = client_flags(folder, name, options, user)?;
+    let (args, health) = client_flags(folder, name, options, user, port)?;
     let program = programs::kubernetes(name)?;
     let plan = Plan { name: name.to_owned(), program, args, env: Vec::new(), health: Some(health) };
     Ok(Component::new(folder, plan))

@@ -59,6 +59,14 @@ pub enum Error {
         /// Why it failed.
         cause: Box<kube::Error>,
     },
+    /// No free ports.
+    #[error("taking ports for {what}: {cause}")]
+    Ports {
+        /// For which servers.
+        what: &'static str,
+        /// What was found.
+        cause: std::io::Error,
+    },
     /// Something did not come about in time.
     #[error("waited {seconds} s in vain until {what}")]
     TimedOut {
@@ -76,6 +84,11 @@ impl Error {
     /// For `map_err` after a call to the API server.
     pub(crate) fn api(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Error {
         move |cause| Error::Api { what: what.into(), cause: Box::new(cause) }
+    }
+
+    /// For `map_err` after looking for free ports.
+    pub(crate) fn ports(what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+        move |cause| Error::Ports { what, cause }
     }
 
     /// For `map_err` after work on a file.

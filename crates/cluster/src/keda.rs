@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, until};
 use crate::component::{Component, Plan};
 use crate::error::Error;
-use crate::ports::free_port;
+use crate::ports::free_ports;
 use crate::programs::{find, workspace_root};
 use crate::testing::{ApiServiceName, MANAGER, PATIENCE, aggregate, local_service};
 
@@ -70,6 +70,37 @@ struct Ground<'a> {
     /// With ca.crt, tls.crt and tls.key.
     certificates: PathBuf,
     kubeconfig: String,
+    ports: Ports,
+}
+
+/// Where they listen on 127.0.0.1.
+struct Ports {
+    operator_grpc: u16,
+    operator_metrics: u16,
+    operator_health: u16,
+    adapter: u16,
+    adapter_metrics: u16,
+    webhooks: u16,
+    webhooks_metrics: u16,
+    webhooks_health: u16,
+}
+
+impl Ports {
+    fn take() -> Result<Ports, Error> {
+        let ports: [u16; 8] = free_ports().map_err(Error::ports("KEDA"))?;
+        let [operator_grpc, operator_metrics, operator_health, adapter, adapter_metrics, rest @ ..] = ports;
+        let [webhooks, webhooks_metrics, webhooks_health] = rest;
+        Ok(Ports {
+            operator_grpc,
+            operator_metrics,
+            operator_health,
+            adapter,
+            adapter_metrics,
+            webhooks,
+            webhooks_metrics,
+            webhooks_health,
+        })
+    }
 }
 
 impl Keda {
@@ -84,14 +115,15 @@ impl Keda {
             cluster,
             certificates: certificates(cluster)?,
             kubeconfig: cluster.kubeconfig().display().to_string(),
+            ports: Ports::take()?,
         };
-        let grpc = free_port()?;
-        let (operator, operator_metrics_port) = ground.operator(options, grpc)?;
-        let (adapter, service) = ground.adapter(options, grpc)?;
+        let operator = ground.operator(options)?;
+        let (adapter, service) = ground.adapter(options)?;
         let (webhooks, webhook_service) = match options.no_webhooks {
             true => (None, None),
             false => ground.webhooks().map(|(component, service)| (Some(component), Some(service)))?,
         };
+        let operator_metrics_port = ground.ports.operator_metrics;
         let keda = Keda { client, operator, adapter, webhooks, operator_metrics_port };
         let authority = cluster.authority().pem();
         match keda.bring_up(&service, webhook_service.as_ref(), &authority).await {
@@ -229,8 +261,8 @@ impl Ground<'_> {
         Component::new(&self.cluster.folder, plan)
     }
 
-    fn operator(&self, options: &KedaOptions, grpc: u16) -> Result<(Component, u16), Error> {
-        let (metrics, health) = (free_port()?, free_port()?);
+    fn operator(&self, options: &KedaOptions) -> Result<Component, Error> {
+        let Ports { operator_grpc: grpc, operator_metrics: metrics, operator_health: health, .. } = self.ports;
         let mut args = vec![
             "--zap-log-level=info".to_owned(),
             format!("--metrics-bind-address=127.0.0.1:{metrics}"),
@@ -241,12 +273,11 @@ impl Ground<'_> {
         ];
         args.extend(options.operator_flags.iter().cloned());
         let health = format!("http://127.0.0.1:{health}/readyz");
-        let component = self.component("keda-operator", program("operator")?, args, &options.operator_env, &health);
-        Ok((component, metrics))
+        Ok(self.component("keda-operator", program("operator")?, args, &options.operator_env, &health))
     }
 
-    fn adapter(&self, options: &KedaOptions, grpc: u16) -> Result<(Component, ApiServiceName), Error> {
-        let (port, metrics) = (free_port()?, free_port()?);
+    fn adapter(&self, options: &KedaOptions) -> Result<(Component, ApiServiceName), Error> {
+        let Ports { operator_grpc: grpc, adapter: port, adapter_metrics: metrics, .. } = self.ports;
         let certificates = self.certificates.display();
         let mut args = vec![
             "--zap-log-level=error".to_owned(),
@@ -270,7 +301,7 @@ impl Ground<'_> {
     }
 
     fn webhooks(&self) -> Result<(Component, ApiServiceName), Error> {
-        let (port, metrics, health) = (free_port()?, free_port()?, free_port()?);
+        let Ports { webhooks: port, webhooks_metrics: metrics, webhooks_health: health, .. } = self.ports;
         let args = vec![
             "--zap-log-level=info".to_owned(),
             format!("--port={port}"),

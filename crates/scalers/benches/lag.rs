@@ -10,6 +10,8 @@
 mod broker;
 #[path = "../tests/kafka/certificates.rs"]
 mod certificates;
+#[path = "../../cluster/src/ports.rs"]
+mod ports;
 #[path = "../tests/kafka/raw.rs"]
 mod raw;
 

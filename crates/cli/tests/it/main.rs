@@ -14,6 +14,8 @@ mod decide;
 mod examples;
 mod explain;
 mod operator;
+#[path = "../../../cluster/src/ports.rs"]
+mod ports;
 #[path = "../../../scalers/tests/it/real.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared; not all of it is needed here")]
 mod prometheus;

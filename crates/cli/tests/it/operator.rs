@@ -1,7 +1,6 @@
 //! `tidegate operator`, `explain --namespace` and `migrate` against a real control plane.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Child;
@@ -15,6 +14,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tidegate_cluster::Cluster;
 
+use crate::ports::free_ports;
 use crate::support::{Ran, run, tidegate, wait_for};
 
 /// Long enough for a loaded machine; nothing is measured here.
@@ -95,7 +95,7 @@ impl Running {
     fn start(cluster: &Cluster, namespace: &str) -> Running {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let [port] = free_ports().unwrap();
         let child = tidegate()
             .arg("operator")
             .arg("--kubeconfig")

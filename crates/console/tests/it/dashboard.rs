@@ -1,13 +1,14 @@
 //! Every query of the Grafana dashboard, asked of a real Prometheus that scrapes the console.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
 use crate::http::{Console, PATIENCE, eventually};
+use crate::ports::free_ports;
 use crate::scene;
 
 struct Prometheus {
@@ -31,7 +32,7 @@ impl Prometheus {
             console.address
         );
         std::fs::write(&config, text).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let [port] = free_ports().unwrap();
         let process = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))

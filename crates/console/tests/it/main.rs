@@ -6,5 +6,7 @@ mod dashboard;
 mod http;
 mod metrics;
 mod page;
+#[path = "../../../cluster/src/ports.rs"]
+mod ports;
 mod scene;
 mod stream;

@@ -14,7 +14,8 @@ use tidegate_lab::kafka::{KafkaSettings, Sasl, Sensitive};
 use tidegate_lab::load;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{self, PATIENCE, free_ports, offsets, points, soon};
+use crate::ports::free_ports;
+use crate::support::{self, PATIENCE, offsets, points, soon};
 
 /// One broker that is its own controller, and ends with the test.
 struct Kafka {
@@ -62,7 +63,7 @@ async fn kafka(protocol: &str, more: &str) -> Kafka {
     let turn = TURN.lock().await;
     let jars = jars();
     let folder = tempfile::tempdir().unwrap();
-    let [clients, controller] = free_ports();
+    let [clients, controller] = free_ports().unwrap();
     let config = folder.path().join("server.properties");
     let text = format!(
         "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\

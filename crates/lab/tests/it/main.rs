@@ -3,5 +3,7 @@
 
 mod embedded;
 mod kafka;
+#[path = "../../../cluster/src/ports.rs"]
+mod ports;
 mod prometheus;
 mod support;

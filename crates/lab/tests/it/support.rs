@@ -1,7 +1,6 @@
 //! What the tests share: deadlines, observers, looking at a group's commits.
 
 use std::future::Future;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use tidegate_lab::consume::{ConsumerEvent, ConsumerEventKind};
 use tidegate_lab::load::{LoadObserver, LoadPoint};
 use tidegate_lab::scenario::{LoadSpec, Scenario};
+
+use crate::ports::free_ports;
 
 /// No test waits longer than this for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
@@ -70,14 +71,8 @@ pub(crate) fn events(path: &std::path::Path) -> Vec<ConsumerEventKind> {
     text.lines().map(|line| serde_json::from_str::<ConsumerEvent>(line).unwrap().what).collect()
 }
 
-/// Ports that were free a moment ago, all different.
-pub(crate) fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
-    // All are held until the last one is found.
-    let held: [TcpListener; COUNT] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
-}
-
+/// A port of 127.0.0.1 that nobody uses now.
 pub(crate) fn free_port() -> u16 {
-    let [port] = free_ports();
+    let [port] = free_ports().unwrap();
     port
 }

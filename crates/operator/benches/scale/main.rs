@@ -13,6 +13,8 @@ mod broker;
 mod certificates;
 mod figures;
 mod phases;
+#[path = "../../../cluster/src/ports.rs"]
+mod ports;
 #[path = "../../../scalers/tests/kafka/raw.rs"]
 mod raw;
 mod settings;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tidegate_cluster::keda::{Keda, KedaOptions};
 use tidegate_cluster::{ApiServiceName, workspace_root};
 
-use crate::broker::free_ports;
+use crate::ports::free_ports;
 use crate::world::World;
 
 /// The kernel's unit of CPU time in `/proc`, a constant of its interface.
@@ -72,7 +72,7 @@ impl Side {
             )),
             Kind::Hpa | Kind::Direct => {
                 definitions(world).await;
-                let [port] = free_ports();
+                let [port] = free_ports().unwrap();
                 aggregate(world, port).await;
                 let log = world.cluster.folder().join("tidegate.log");
                 Running::Tidegate { process: spawn(world, port, &log), port, log }

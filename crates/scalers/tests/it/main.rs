@@ -10,6 +10,8 @@ mod http;
 mod keda;
 mod metrics_api;
 mod pages;
+#[path = "../../../cluster/src/ports.rs"]
+mod ports;
 mod prometheus;
 mod real;
 mod rebinding;

@@ -1,13 +1,14 @@
 //! A real Prometheus, started by the test on a free port of the loopback address, and certificates for it.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use tempfile::TempDir;
+
+use crate::ports::free_ports;
 
 /// A server with its own folder; both are gone when dropped.
 pub struct Prometheus {
@@ -27,7 +28,7 @@ impl Prometheus {
             for (name, text) in files {
                 std::fs::write(folder.path().join(name), text).unwrap();
             }
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let [port] = free_ports().unwrap();
             let mut this = Prometheus { port, child: spawn(folder.path(), port), folder };
             if this.ready().await {
                 return this;

@@ -1,8 +1,6 @@
 //! One real broker for all tests of this binary. It ends with the test process, however that ends.
 
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -14,6 +12,7 @@ use tempfile::TempDir;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::certificates::Certificates;
+use crate::ports::free_ports;
 use crate::raw::Raw;
 
 pub const USER: &str = "alice";
@@ -78,21 +77,11 @@ fn java() -> Command {
     java
 }
 
-/// Ports that nobody uses now, all different. They are below those that the kernel gives to outgoing connections, one of which
-/// could otherwise get in before a server that takes seconds to start.
-pub fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
-    let random = |number: u64| 12_000 + u16::try_from(RandomState::new().hash_one(number) % 20_000).unwrap();
-    let mut candidates = (0..10_000).map(random).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
-    // All are held until the last one is found.
-    let held: [TcpListener; COUNT] = std::array::from_fn(|_| candidates.next().expect("a free port"));
-    held.map(|listener| listener.local_addr().unwrap().port())
-}
-
 impl Broker {
     fn start() -> Broker {
         let folder = tempfile::tempdir().unwrap();
         let certificates = Certificates::make(folder.path());
-        let ports: [u16; 5] = free_ports();
+        let ports: [u16; 5] = free_ports().unwrap();
         let config = folder.path().join("server.properties");
         fs::write(&config, properties(folder.path(), &ports)).unwrap();
         let format = config.to_str().unwrap();

@@ -9,6 +9,8 @@ mod in_process;
 mod movements;
 mod offsets;
 mod pair;
+#[path = "../../../cluster/src/ports.rs"]
+mod ports;
 mod raw;
 mod sharing;
 mod tap;

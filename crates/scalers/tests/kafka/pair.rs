@@ -11,8 +11,9 @@ use tempfile::TempDir;
 use tidegate_engine::Timestamp;
 use tidegate_scalers::{Clients, Scaler};
 
-use crate::broker::{alone, free_ports, produce, start, tool};
+use crate::broker::{alone, produce, start, tool};
 use crate::offsets::{AMPLE, trigger};
+use crate::ports::free_ports;
 
 /// Longer than the controller takes to give up on a broker and to elect another leader.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -84,7 +85,7 @@ async fn value_within_patience(scaler: &dyn Scaler, now: Timestamp) -> f64 {
 async fn a_lost_broker_moves_leader_and_coordinator_and_the_lag_stays_true() {
     // Not beside other tests: two more Java processes are enough for two cores.
     let _turn = alone().await;
-    let [controller, one, two] = free_ports();
+    let [controller, one, two] = free_ports().unwrap();
     let (first, second) = (Node::start(1, one, controller), Node::start(2, two, controller));
     let both = format!("{},{}", first.address, second.address);
     // Partition 0 is led by the second broker, partition 1 by the first; each has a copy on the other.

@@ -16,7 +16,7 @@ use kube::Api;
 use tidegate_cluster::Cluster;
 use tokio::sync::MutexGuard;
 
-use crate::broker::free_ports;
+use crate::ports::free_ports;
 use crate::support::{Ran, root, tidegate};
 
 /// Long enough for a loaded machine; nothing is measured here.
@@ -41,7 +41,7 @@ impl Ground {
         let cluster = Cluster::shared().await;
         let turn = cluster.alone().await;
         let namespace = cluster.namespace(prefix).await;
-        let [metrics, admission] = free_ports();
+        let [metrics, admission] = free_ports().unwrap();
         let switch = fs::read_to_string(root().join("deploy/outside/switch.yaml")).unwrap();
         let switch = switch
             .replace("port: 6443", &format!("port: {metrics}"))
