@@ -70,7 +70,7 @@ struct Writer {
 impl Writer {
     /// Whether it was written or counted.
     async fn write(&mut self, told: Told) -> bool {
-        let key = Key::of(&told);
+        let key = self.series.key(&told);
         let now = Instant::now();
         match self.series.next(&key, now) {
             Step::Wait => true,
