@@ -20,7 +20,7 @@ const SYNC: Duration = Duration::from_secs(15);
 const LEAD: Duration = Duration::from_millis(500);
 
 /// Reads are asked for on this grid, so that those of one source still go together.
-const GRID_MS: u64 = 500;
+const GRID: Duration = Duration::from_millis(500);
 
 /// Which reads each metric needs.
 type Reads = HashMap<TargetId, Arc<[(Arc<str>, usize)]>>;
@@ -56,7 +56,7 @@ impl FreshReadings {
     }
 
     async fn pass_on(self, asked: Timestamp) {
-        tokio::time::sleep(on_grid(asked + Duration::from_millis(GRID_MS)).since(asked)).await;
+        tokio::time::sleep(on_grid(asked + GRID).since(asked)).await;
         let all = std::mem::take(&mut *self.waiting());
         self.handle.want_readings(all);
     }
@@ -80,7 +80,7 @@ impl Demand for FreshReadings {
 
 /// The step of the grid at or before `at`.
 fn on_grid(at: Timestamp) -> Timestamp {
-    let step = i64::try_from(GRID_MS).unwrap_or(i64::MAX);
+    let step = i64::try_from(GRID.as_millis()).unwrap_or(i64::MAX);
     Timestamp::from_millis(at.as_millis().div_euclid(step) * step)
 }
 

@@ -35,6 +35,8 @@ use crate::serve::{self, Readiness, Series, ServeError, Serving};
 pub(crate) const GROUP: &str = "external.metrics.k8s.io";
 /// The API's version.
 pub(crate) const VERSION: &str = "v1beta1";
+/// Both, as objects' `apiVersion` and paths name them.
+pub(crate) const GROUP_VERSION: &str = "external.metrics.k8s.io/v1beta1";
 /// The one resource that discovery names; asked for by that name it lists all metrics.
 pub(crate) const RESOURCE: &str = "externalmetrics";
 /// The label whose value names the ScaledObject in every selector.

@@ -11,7 +11,7 @@ use super::quantity::quantity;
 use super::refusal::Refusal;
 use super::route::Question;
 use super::selector::{Wanted, wanted};
-use super::{GROUP, LABEL, RESOURCE, VERSION};
+use super::{GROUP_VERSION, LABEL, RESOURCE};
 use crate::board::{Board, BoardValue, Lookup};
 
 /// One value that answers.
@@ -36,7 +36,7 @@ pub(super) fn items(board: &Board, question: &Question) -> Result<Vec<Item>, Ref
     match (wanted, &question.namespace) {
         (wanted, namespace) if question.metric == RESOURCE => Ok(all(board, namespace.as_deref(), &wanted)),
         (_, None) => Err(Refusal::not_found(format!(
-            "a metric is asked for in a namespace: /apis/{GROUP}/{VERSION}/namespaces/NAMESPACE/{}",
+            "a metric is asked for in a namespace: /apis/{GROUP_VERSION}/namespaces/NAMESPACE/{}",
             question.metric
         ))),
         (Wanted::Everyone, Some(_)) => Err(Refusal::bad_request(format!(
@@ -108,7 +108,7 @@ fn time(at: Timestamp) -> String {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ExternalMetricValueList<'a> {
     kind: &'static str,
-    api_version: String,
+    api_version: &'static str,
     metadata: Metadata,
     items: Vec<ExternalMetricValue<'a>>,
 }
@@ -136,7 +136,7 @@ pub(super) fn list(items: &[Item]) -> ExternalMetricValueList<'_> {
     });
     ExternalMetricValueList {
         kind: "ExternalMetricValueList",
-        api_version: format!("{GROUP}/{VERSION}"),
+        api_version: GROUP_VERSION,
         metadata: Metadata {},
         items: items.collect(),
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{GROUP, RESOURCE, VERSION};
+use super::{GROUP, GROUP_VERSION, RESOURCE, VERSION};
 
 const KIND: &str = "ExternalMetricValueList";
 
@@ -18,7 +18,7 @@ pub(super) fn groups() -> Value {
 
 /// `/apis/external.metrics.k8s.io`
 pub(super) fn group() -> Value {
-    let version = json!({ "groupVersion": format!("{GROUP}/{VERSION}"), "version": VERSION });
+    let version = json!({ "groupVersion": GROUP_VERSION, "version": VERSION });
     json!({ "kind": "APIGroup", "apiVersion": "v1", "name": GROUP, "versions": [version], "preferredVersion": version })
 }
 
@@ -27,7 +27,7 @@ pub(super) fn resources() -> Value {
     json!({
         "kind": "APIResourceList",
         "apiVersion": "v1",
-        "groupVersion": format!("{GROUP}/{VERSION}"),
+        "groupVersion": GROUP_VERSION,
         "resources": [
             { "name": RESOURCE, "singularName": "", "namespaced": true, "kind": KIND, "verbs": ["get"] },
         ],

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{GROUP, RESOURCE, VERSION};
+use super::{GROUP, GROUP_VERSION, RESOURCE, VERSION};
 
 const LIST: &str = "io.k8s.metrics.pkg.apis.external_metrics.v1beta1.ExternalMetricValueList";
 const ITEM: &str = "io.k8s.metrics.pkg.apis.external_metrics.v1beta1.ExternalMetricValue";
@@ -53,7 +53,7 @@ fn schemas(place: &str) -> Value {
 }
 
 fn path() -> String {
-    format!("/apis/{GROUP}/{VERSION}/namespaces/{{namespace}}/{RESOURCE}")
+    format!("/apis/{GROUP_VERSION}/namespaces/{{namespace}}/{RESOURCE}")
 }
 
 fn operation(parameters: Value, response: Value) -> Value {
@@ -104,7 +104,7 @@ pub(super) fn v3() -> Value {
 
 /// Where the descriptions of OpenAPI 3 are.
 pub(super) fn v3_index() -> Value {
-    let place = format!("apis/{GROUP}/{VERSION}");
+    let place = format!("apis/{GROUP_VERSION}");
     let url = format!("/openapi/v3/{place}?hash={}", hash(&v3().to_string()));
     json!({ "paths": { place: { "serverRelativeURL": url } } })
 }
