@@ -12,6 +12,7 @@ mod certificates;
 mod controller;
 mod credentials;
 mod demand;
+mod egress;
 pub mod events;
 mod hpa;
 mod jitter;

@@ -2,29 +2,25 @@
 //!
 //! Nothing is global: several operators can run in one process, as tests do.
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::ListParams;
-use kube::{Api, Client};
+use kube::Client;
 use tidegate_console::{Store, StoreOptions};
 use tidegate_engine::TargetId;
 use tidegate_runtime::{Clock, Handle, Options as LoopOptions, Ports, Runtime, WallClock};
-use tidegate_scalers::{Authorities, Clients, EgressPolicy, Network};
+use tidegate_scalers::Clients;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{self, AdmissionError};
 use crate::board::Board;
-use crate::call::call;
 use crate::certificates::{CertificateError, Certificates, publish};
 use crate::controller::{AllFacts, Controller, Tools};
 use crate::credentials::Credentials;
 use crate::demand::FreshReadings;
+use crate::egress;
 use crate::events::Recorder;
 use crate::lane::Lane;
 use crate::leadership::{Leadership, Leading};
@@ -118,13 +114,20 @@ pub async fn start(client: Client, options: Options) -> Result<Operator, StartEr
 /// # Errors
 /// As for [`start`].
 pub async fn start_by(clock: Arc<dyn Clock>, client: Client, options: Options) -> Result<Operator, StartError> {
+    let reachable = egress::reachable(&options)
+        .map_err(|error| StartError::Option(format!("an address that triggers may reach: {error}")))?;
     let stop = CancellationToken::new();
     let guard = stop.clone().drop_guard();
     let readiness = Readiness::new();
+    // Health comes first: the rest waits for the API server, and a process that waits is alive.
+    let started = readiness.condition("started");
+    let mut open = Open::default();
+    if let Some(address) = options.health {
+        let health = serve::health(address, readiness.clone(), &stop).await?;
+        open.running.health = open.note(health);
+    }
     let identity = options.lease.as_ref().map_or_else(|| "single".to_owned(), |lease| lease.identity.clone());
     let console = Store::new(StoreOptions { version: options.version.clone(), ..StoreOptions::default() });
-    let clients = Clients::new().with_egress(egress(&client, &options).await?);
-    let clients = clients.observed_by(Arc::new(ToCalls(Arc::clone(&console))));
     let leadership = Leadership::start(client.clone(), &options.own_namespace, options.lease.clone());
     let leading = leadership.leading.clone();
     let lane = Lane::default();
@@ -134,13 +137,19 @@ pub async fn start_by(clock: Arc<dyn Clock>, client: Client, options: Options) -
     let (inputs_changed, inputs) = mpsc::channel(1024);
     let credentials = Credentials::start(client.clone(), &options, inputs_changed);
     credentials.keep_authentications(recorder.clone(), leading.receiver());
+    // Asked for while the lists are on their way.
+    let egress = egress::policy(&client, &options, reachable, &stop).await;
+    let clients = Clients::new().with_egress(egress);
+    let clients = clients.observed_by(Arc::new(ToCalls(Arc::clone(&console))));
     let ground =
         Ground { client, options, readiness, clients, leading, recorder, lane, watches, credentials, console, clock };
     let (parts, tools) = ground.assemble();
     let demand = tools.demand.clone();
     let controller = Controller::start(tools, changes, inputs);
     let Parts { ground, board, runtime, status } = parts;
-    let (running, servings) = ground.serve(&board, demand, runtime.handle().clone(), &stop).await?;
+    ground.serve(&mut open, &board, demand, runtime.handle().clone(), &stop).await?;
+    started.met();
+    let Open { running, servings } = open;
     let Ground { readiness, leading, recorder, watches, console, .. } = ground;
     guard.disarm();
     Ok(Operator {
@@ -174,6 +183,22 @@ struct Ground {
     credentials: Credentials,
     console: Arc<Store>,
     clock: Arc<dyn Clock>,
+}
+
+/// What listens.
+#[derive(Default)]
+struct Open {
+    running: Running,
+    servings: Vec<Serving>,
+}
+
+impl Open {
+    /// Keeps it; gives where it listens.
+    fn note(&mut self, serving: Serving) -> Option<SocketAddr> {
+        let address = serving.address;
+        self.servings.push(serving);
+        Some(address)
+    }
 }
 
 struct Parts {
@@ -248,29 +273,20 @@ impl Ground {
         (Parts { ground: self, board, runtime, status }, tools)
     }
 
-    /// Everything that listens.
+    /// Everything that listens but health.
     async fn serve(
         &self,
+        open: &mut Open,
         board: &Board,
         demand: FreshReadings,
         handle: Handle,
         stop: &CancellationToken,
-    ) -> Result<(Running, Vec<Serving>), StartError> {
+    ) -> Result<(), StartError> {
         let Ground { client, options, readiness, .. } = self;
-        let (mut running, mut servings) = (Running::default(), Vec::new());
         let registered =
             Registered::new(self.watches.index.clone(), self.credentials.clone(), Arc::clone(&self.console));
         let mut page = MetricsPage::new(Arc::clone(&self.console)).with(Arc::new(registered));
-        let mut note = |place: &mut Option<SocketAddr>, serving: Serving| {
-            *place = Some(serving.address);
-            servings.push(serving);
-        };
-        // Health comes first: certificates wait for the API server, and a process that waits is alive.
-        let started = readiness.condition("started");
         self.watch_readiness(handle, stop);
-        if let Some(address) = options.health {
-            note(&mut running.health, serve::health(address, readiness.clone(), stop).await?);
-        }
         if options.external_metrics.is_some() || options.admission.is_some() {
             let certificates = Certificates::start(client, options, readiness, stop).await?;
             publish(client, options, &certificates, &self.leading.receiver(), stop);
@@ -278,26 +294,25 @@ impl Ground {
                 let demand = Arc::new(demand);
                 let api = metrics_api::serve(client, api, &certificates, board, demand, readiness, stop).await?;
                 page = page.with(api.series);
-                note(&mut running.metrics_api, api.serving);
+                open.running.metrics_api = open.note(api.serving);
             }
             if let Some(webhook) = &options.admission {
                 let facts = Arc::new(AllFacts(self.watches.index.clone()));
                 let webhook = admission::serve(client, webhook, &certificates, facts, stop).await?;
                 page = page.with(webhook.series);
-                note(&mut running.admission, webhook.serving);
+                open.running.admission = open.note(webhook.serving);
             }
         }
         if let Some(address) = options.metrics {
-            note(&mut running.metrics, serve::metrics(address, page, stop).await?);
+            open.running.metrics = open.note(serve::metrics(address, page, stop).await?);
         }
         if let Some(address) = options.profiling {
-            note(&mut running.profiling, serve::profiling(address, stop).await?);
+            open.running.profiling = open.note(serve::profiling(address, stop).await?);
         }
         if let Some(address) = options.console {
-            note(&mut running.console, serve::console(address, Arc::clone(&self.console), stop).await?);
+            open.running.console = open.note(serve::console(address, Arc::clone(&self.console), stop).await?);
         }
-        started.met();
-        Ok((running, servings))
+        Ok(())
     }
 
     /// Ready once everything that there is has been seen, and while the live loop turns.
@@ -380,44 +395,4 @@ impl Operator {
         }
         self.watches.stop().await;
     }
-}
-
-/// Where triggers may connect to: neither this machine's own addresses nor the API server's, unless allowed.
-async fn egress(client: &Client, options: &Options) -> Result<EgressPolicy, StartError> {
-    let allowed: Result<Vec<Network>, _> =
-        options.allowed_addresses.iter().map(|text| text.parse::<Network>()).collect();
-    let allowed =
-        allowed.map_err(|error| StartError::Option(format!("an address that triggers may reach: {error}")))?;
-    let policy = EgressPolicy::cluster(api_server_addresses(client).await).allowing(allowed);
-    Ok(policy.trusting(authorities(&options.authority_folders)))
-}
-
-/// Whom all triggers trust besides the system's authorities. A file that cannot be used must not keep the rest from work.
-fn authorities(folders: &[PathBuf]) -> Authorities {
-    let (authorities, faults) = Authorities::read(folders);
-    for fault in faults {
-        tracing::warn!("{fault}");
-    }
-    if !authorities.is_empty() {
-        tracing::info!(certificates = authorities.len(), ?folders, "triggers trust further certificate authorities");
-    }
-    authorities
-}
-
-/// The API server's addresses as pods see them.
-async fn api_server_addresses(client: &Client) -> Vec<IpAddr> {
-    let mut addresses: Vec<IpAddr> = Vec::new();
-    addresses.extend(std::env::var("KUBERNETES_SERVICE_HOST").ok().and_then(|host| host.parse::<IpAddr>().ok()));
-    let services: Api<Service> = Api::namespaced(client.clone(), "default");
-    if let Ok(Some(service)) = call(services.get_opt("kubernetes")).await {
-        let ips = service.spec.and_then(|spec| spec.cluster_ips).unwrap_or_default();
-        addresses.extend(ips.iter().filter_map(|ip| ip.parse::<IpAddr>().ok()));
-    }
-    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), "default");
-    let of_it = ListParams::default().labels("kubernetes.io/service-name=kubernetes");
-    if let Ok(slices) = call(slices.list(&of_it)).await {
-        let endpoints = slices.items.into_iter().flat_map(|slice| slice.endpoints.unwrap_or_default());
-        addresses.extend(endpoints.flat_map(|one| one.addresses).filter_map(|ip| ip.parse::<IpAddr>().ok()));
-    }
-    addresses
 }

@@ -11,9 +11,11 @@ use std::str::FromStr;
 use crate::authorities::Authorities;
 
 mod allowed;
+mod api_server;
 mod gate;
 
 pub use allowed::AllowedHosts;
+pub use api_server::ApiServer;
 pub use gate::Resolver;
 pub(crate) use gate::{Barred, DialError, Egress};
 
@@ -32,16 +34,15 @@ const METADATA: [IpAddr; 5] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EgressPolicy {
     loopback_refused: bool,
-    api_server: Vec<IpAddr>,
+    api_server: ApiServer,
     allow: Vec<Network>,
     authorities: Authorities,
 }
 
 impl EgressPolicy {
-    /// For a cluster: neither loopback nor the API server's addresses.
+    /// For a cluster: neither loopback nor the API server, wherever it is when a trigger goes there.
     #[must_use]
-    pub fn cluster(api_server: impl IntoIterator<Item = IpAddr>) -> Self {
-        let api_server = api_server.into_iter().map(real).collect();
+    pub fn cluster(api_server: ApiServer) -> Self {
         EgressPolicy { loopback_refused: true, api_server, ..EgressPolicy::default() }
     }
 
@@ -79,7 +80,7 @@ impl EgressPolicy {
         }
         let refusal = if self.loopback_refused && (address.is_loopback() || address.is_unspecified()) {
             Refusal::Loopback
-        } else if self.api_server.contains(&address) {
+        } else if self.api_server.is_at(address) {
             Refusal::ApiServer
         } else {
             return Ok(());
@@ -180,7 +181,7 @@ fn real(address: IpAddr) -> IpAddr {
 mod tests {
     use std::net::IpAddr;
 
-    use super::{EgressPolicy, Network, Refusal};
+    use super::{ApiServer, EgressPolicy, Network, Refusal};
 
     fn judge(policy: &EgressPolicy, address: &str) -> Result<(), Refusal> {
         policy.judge(address.parse().unwrap())
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn metadata_services_are_refused_in_every_spelling_and_whatever_is_allowed() {
         let all: [Network; 2] = ["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
-        for policy in [EgressPolicy::default(), EgressPolicy::cluster([]).allowing(all)] {
+        for policy in [EgressPolicy::default(), EgressPolicy::cluster(ApiServer::default()).allowing(all)] {
             for address in [
                 "169.254.169.254",
                 "::ffff:169.254.169.254",
@@ -212,7 +213,8 @@ mod tests {
     #[test]
     fn loopback_and_the_api_server_are_refused_on_a_cluster() {
         let one: [IpAddr; 2] = ["10.96.0.1".parse().unwrap(), "fd00::10".parse().unwrap()];
-        let policy = EgressPolicy::cluster(one);
+        let api_server = ApiServer::at(one);
+        let policy = EgressPolicy::cluster(api_server.clone());
         for address in ["127.0.0.1", "127.8.9.1", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1"] {
             assert_eq!(judge(&policy, address), Err(Refusal::Loopback), "{address}");
             assert_eq!(judge(&EgressPolicy::default(), address), Ok(()), "{address}");
@@ -221,6 +223,10 @@ mod tests {
             assert_eq!(judge(&policy, address), Err(Refusal::ApiServer), "{address}");
         }
         assert_eq!(judge(&policy, "10.96.0.2"), Ok(()));
+        api_server.moved(["::ffff:10.96.0.2".parse().unwrap()]);
+        assert_eq!(judge(&policy, "10.96.0.2"), Err(Refusal::ApiServer), "it moved there");
+        assert_eq!(judge(&policy, "10.96.0.1"), Ok(()), "and from there");
+        api_server.moved(one);
         let allowed = policy.allowing(["127.0.0.0/8".parse().unwrap(), "10.96.0.1".parse().unwrap()]);
         assert_eq!(judge(&allowed, "127.0.0.1"), Ok(()));
         assert_eq!(judge(&allowed, "10.96.0.1"), Ok(()));

@@ -35,7 +35,7 @@ mod wrap;
 pub use authorities::Authorities;
 pub use catalog::Checked;
 pub use clients::Clients;
-pub use egress::{AllowedHosts, EgressPolicy, Network, Refusal, Resolver};
+pub use egress::{AllowedHosts, ApiServer, EgressPolicy, Network, Refusal, Resolver};
 pub use input::{MetricType, Problem, TriggerInput};
 pub use parameter::{Kind, Parameter, Source};
 pub use ports::{EndpointGroup, Endpoints, PodCounter, PodUsage, Resource, UsageQuery};

@@ -20,9 +20,14 @@ pub(crate) fn run(args: &OperatorArgs) -> Done {
         }
         let stop = live::stop_on_signal()?;
         let client = client(args).await?;
-        let operator = tidegate_operator::start(client, options)
-            .await
-            .map_err(|error| Failed::work(format!("starting the operator: {error}")))?;
+        let started = tokio::select! {
+            started = tidegate_operator::start(client, options) => started,
+            () = stop.cancelled() => {
+                tracing::info!("stopping: a signal came before the API server answered");
+                return Ok(());
+            }
+        };
+        let operator = started.map_err(|error| Failed::work(format!("starting the operator: {error}")))?;
         tracing::info!(running = ?operator.running(), "the operator is at work");
         stop.cancelled().await;
         tracing::info!("stopping: a signal came");

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use tidegate_crds::Trigger;
-use tidegate_scalers::{EgressPolicy, catalog};
+use tidegate_scalers::{ApiServer, EgressPolicy, catalog};
 
 use super::report::{Finding, Weight};
 
@@ -161,7 +161,7 @@ fn differences(trigger: &Trigger, name: &str, base: &str) -> Vec<Finding> {
 
 /// Addresses that triggers may not reach.
 fn addresses(trigger: &Trigger, base: &str) -> Vec<Finding> {
-    let policy = EgressPolicy::cluster([]);
+    let policy = EgressPolicy::cluster(ApiServer::default());
     let mut findings = Vec::new();
     for (name, text) in &trigger.metadata {
         for host in hosts(text) {

@@ -23,5 +23,6 @@ mod prometheus;
 #[allow(dead_code, unreachable_pub, reason = "shared; not all of it is needed here")]
 mod raw;
 mod support;
+mod unreachable;
 mod up;
 mod validate;

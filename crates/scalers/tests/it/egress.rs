@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_engine::{ReadErrorKind, Timestamp};
-use tidegate_scalers::{Authorities, Clients, EgressPolicy, TriggerInput, catalog};
+use tidegate_scalers::{ApiServer, Authorities, Clients, EgressPolicy, TriggerInput, catalog};
 
 use crate::fixtures::input;
 use crate::server::{Play, Server, http};
@@ -46,7 +46,7 @@ async fn refused(clients: &Clients, input: &TriggerInput, part: &str) {
 #[tokio::test]
 async fn loopback_is_refused_on_a_cluster_by_address_and_by_name() {
     let server = Server::start(Play::Close).await;
-    let clients = Clients::new().with_egress(EgressPolicy::cluster([]));
+    let clients = Clients::new().with_egress(EgressPolicy::cluster(ApiServer::default()));
     for host in ["127.0.0.1", "localhost", "0.0.0.0"] {
         for input in triggers(host, server.address.port()) {
             refused(&clients, &input, "loopback").await;
@@ -58,7 +58,7 @@ async fn loopback_is_refused_on_a_cluster_by_address_and_by_name() {
 /// PAIN-21
 #[tokio::test]
 async fn the_api_server_and_metadata_services_are_refused() {
-    let clients = Clients::new().with_egress(EgressPolicy::cluster(["10.96.0.1".parse().unwrap()]));
+    let clients = Clients::new().with_egress(EgressPolicy::cluster(ApiServer::at(["10.96.0.1".parse().unwrap()])));
     for (host, part) in [("10.96.0.1", "API server"), ("169.254.169.254", "metadata service")] {
         for input in triggers(host, 80) {
             refused(&clients, &input, part).await;
@@ -72,7 +72,7 @@ async fn the_api_server_and_metadata_services_are_refused() {
 #[tokio::test]
 async fn what_the_administrator_allows_is_dialled() {
     let server = Server::start(Play::Close).await;
-    let policy = EgressPolicy::cluster([]).allowing(["127.0.0.0/8".parse().unwrap()]);
+    let policy = EgressPolicy::cluster(ApiServer::default()).allowing(["127.0.0.0/8".parse().unwrap()]);
     let clients = Clients::new().with_egress(policy);
     for (place, input) in triggers("127.0.0.1", server.address.port()).into_iter().enumerate() {
         let error = catalog::check(&input).unwrap().connect(&clients).read(now(), AMPLE).await.unwrap_err();

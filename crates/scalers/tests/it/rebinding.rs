@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate_engine::{ReadError, ReadErrorKind, Timestamp};
-use tidegate_scalers::{AllowedHosts, Clients, EgressPolicy, Resolver, TriggerInput, catalog};
+use tidegate_scalers::{AllowedHosts, ApiServer, Clients, EgressPolicy, Resolver, TriggerInput, catalog};
 use tokio::net::TcpListener;
 
 use crate::fixtures::input;
@@ -51,7 +51,7 @@ impl Resolver for Names {
 
 /// Like an operator's: neither loopback nor the API server, but for [`GOOD`].
 fn clients(names: &Names) -> Clients {
-    let policy = EgressPolicy::cluster(["10.96.0.1".parse().unwrap()]).allowing([GOOD.parse().unwrap()]);
+    let policy = EgressPolicy::cluster(ApiServer::at(["10.96.0.1".parse().unwrap()])).allowing([GOOD.parse().unwrap()]);
     Clients::new().with_egress(policy).with_resolver(Arc::new(names.clone()))
 }
 
