@@ -1,9 +1,10 @@
 //! Kubernetes events about the objects that we serve, in `events.k8s.io/v1`.
 //!
-//! [`Recorder::emit`] never waits: it queues, and one task writes. What repeats becomes a series of one event instead of
+//! [`Recorder::emit`] never waits: it queues, and one task writes, not too fast. What repeats becomes a series of one event instead of
 //! many events; each object has a budget of its own, so that one that flaps cannot drown the others.
 
 mod budget;
+mod pace;
 mod queue;
 pub mod reasons;
 mod series;
@@ -81,7 +82,8 @@ impl Recorder {
     /// `kubectl describe` shows the event. Never waits: with a full queue the oldest event is dropped and counted.
     pub fn emit(&self, about: ObjectReference, kind: Kind, reason: &'static str, action: &'static str, note: String) {
         if let Some(shared) = &self.shared {
-            shared.queue.push(queue::Told { about, kind, reason, action, note });
+            let at = jiff::Timestamp::now();
+            shared.queue.push(queue::Told { about, kind, reason, action, note, at });
         }
     }
 
@@ -92,9 +94,10 @@ impl Recorder {
         self.shared.as_ref().map_or(0, |shared| shared.queue.dropped())
     }
 
-    /// Waits until all that was told so far is written or dropped.
+    /// Waits until all that was told so far is written or dropped, which goes faster from now on.
     pub async fn flush(&self) {
         if let Some(shared) = &self.shared {
+            shared.queue.hurry();
             shared.queue.idle().await;
         }
     }

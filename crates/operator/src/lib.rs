@@ -7,6 +7,7 @@
 
 mod admission;
 mod board;
+mod bucket;
 mod call;
 mod certificates;
 mod controller;

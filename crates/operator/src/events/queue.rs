@@ -23,6 +23,8 @@ pub(super) struct Told {
     pub(super) reason: &'static str,
     pub(super) action: &'static str,
     pub(super) note: String,
+    /// When.
+    pub(super) at: jiff::Timestamp,
 }
 
 /// A bounded queue whose writers never wait.
@@ -40,6 +42,7 @@ struct State {
     /// Whether one was taken out that is not dealt with yet.
     at_work: bool,
     closed: bool,
+    hurried: bool,
 }
 
 impl Queue {
@@ -91,6 +94,17 @@ impl Queue {
             }
             emptied.await;
         }
+    }
+
+    /// Somebody waits for the end of it.
+    pub(super) fn hurry(&self) {
+        self.lock().hurried = true;
+    }
+
+    /// Whether what is waiting should go out as fast as it can.
+    pub(super) fn is_hurried(&self) -> bool {
+        let state = self.lock();
+        state.hurried || state.closed
     }
 
     /// Nobody can push any more.

@@ -116,7 +116,14 @@ mod tests {
 
     fn told(note: &str) -> Told {
         let about = ObjectReference { name: Some("orders".into()), ..ObjectReference::default() };
-        Told { about, kind: Kind::Warning, reason: "KEDAScalerFailed", action: "Reading", note: note.into() }
+        Told {
+            about,
+            kind: Kind::Warning,
+            reason: "KEDAScalerFailed",
+            action: "Reading",
+            note: note.into(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+        }
     }
 
     #[test]

@@ -36,14 +36,14 @@ pub(super) fn namespace(about: &ObjectReference) -> &str {
 }
 
 /// A new event.
-pub(super) fn event(told: &Told, name: &str, reporter: &Reporter, now: jiff::Timestamp) -> Event {
+pub(super) fn event(told: &Told, name: &str, reporter: &Reporter) -> Event {
     Event {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
             namespace: Some(namespace(&told.about).to_owned()),
             ..ObjectMeta::default()
         },
-        event_time: Some(MicroTime(now)),
+        event_time: Some(MicroTime(told.at)),
         type_: Some(told.kind.as_str().to_owned()),
         reason: Some(cut(told.reason, FIELD_LIMIT)),
         action: Some(cut(if told.action.is_empty() { told.reason } else { told.action }, FIELD_LIMIT)),
@@ -55,9 +55,9 @@ pub(super) fn event(told: &Told, name: &str, reporter: &Reporter, now: jiff::Tim
     }
 }
 
-/// The change that makes an event stand for `count` of them.
-pub(super) fn counted(count: i32, now: jiff::Timestamp) -> Value {
-    json!({ "series": { "count": count, "lastObservedTime": MicroTime(now) } })
+/// The change that makes an event stand for `count` of them, the last at this time.
+pub(super) fn counted(count: i32, last: jiff::Timestamp) -> Value {
+    json!({ "series": { "count": count, "lastObservedTime": MicroTime(last) } })
 }
 
 /// A name that no other event has: the object's name, cut to what a name may be, and the time.
@@ -90,6 +90,14 @@ mod tests {
         let cut = cut(&note, NOTE_LIMIT);
         assert!(cut.len() <= NOTE_LIMIT && cut.ends_with("ü…"), "{} bytes", cut.len());
         assert_eq!(super::cut("short", NOTE_LIMIT), "short");
+    }
+
+    #[test]
+    fn an_event_has_the_time_at_which_it_was_told_of() {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let (kind, note) = (crate::events::Kind::Normal, String::new());
+        let told = Told { about: ObjectReference::default(), kind, reason: "R", action: "", note, at };
+        assert_eq!(event(&told, "name", &Reporter::new("controller", "")).event_time, Some(MicroTime(at)));
     }
 
     #[test]

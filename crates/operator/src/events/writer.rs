@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::budget::Budgets;
+use super::pace::Pace;
 use super::queue::{Queue, Told};
 use super::series::{Key, Series, Step};
 use super::wire::{self, Reporter};
@@ -41,13 +42,14 @@ pub(super) async fn run(client: Client, lane: Lane, queue: Arc<Queue>, reporter:
         reporter,
         series: Series::default(),
         budgets: Budgets::default(),
+        pace: Pace::new(),
         serial: 0,
         told_of_loss: false,
     };
     loop {
         while let Some(told) = queue.take() {
             lane.calm().await;
-            if !writer.write(told).await {
+            if !writer.write(told, &queue).await {
                 queue.count_dropped();
             }
         }
@@ -63,38 +65,50 @@ struct Writer {
     reporter: Reporter,
     series: Series,
     budgets: Budgets,
+    pace: Pace,
     serial: u64,
     told_of_loss: bool,
 }
 
 impl Writer {
     /// Whether it was written or counted.
-    async fn write(&mut self, told: Told) -> bool {
+    async fn write(&mut self, told: Told, queue: &Queue) -> bool {
         let key = self.series.key(&told);
         let now = Instant::now();
         match self.series.next(&key, now) {
             Step::Wait => true,
-            Step::Count { name, count } => match self.attempts(|writer| writer.count(&told, &name, count)).await {
-                Ok(()) => true,
-                Err(Refused::Gone) => {
-                    self.series.lost(&key);
-                    self.create(&told, &key, now).await
+            Step::Count { name, count } => {
+                self.turn(queue).await;
+                match self.attempts(|writer| writer.count(&told, &name, count)).await {
+                    Ok(()) => true,
+                    Err(Refused::Gone) => {
+                        self.series.lost(&key);
+                        self.create(&told, &key, now, queue).await
+                    }
+                    Err(Refused::Later(why) | Refused::Never(why)) => self.lost(&told, &why),
                 }
-                Err(Refused::Later(why) | Refused::Never(why)) => self.lost(&told, &why),
-            },
-            Step::Create => self.create(&told, &key, now).await,
+            }
+            Step::Create => self.create(&told, &key, now, queue).await,
         }
     }
 
-    async fn create(&mut self, told: &Told, key: &Key, now: Instant) -> bool {
+    /// Waits until something may be written.
+    async fn turn(&mut self, queue: &Queue) {
+        let pause = self.pace.next();
+        if !queue.is_hurried() {
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn create(&mut self, told: &Told, key: &Key, now: Instant, queue: &Queue) -> bool {
         if !self.budgets.spend(key.object(), now) {
             debug!(reason = told.reason, object = key.object(), "an event was dropped: the object has said too much");
             return false;
         }
+        self.turn(queue).await;
         self.serial = self.serial.wrapping_add(1) & 0xffff;
-        let time = jiff::Timestamp::now();
-        let name = wire::name(&told.about, time, self.serial);
-        let event = wire::event(told, &name, &self.reporter, time);
+        let name = wire::name(&told.about, told.at, self.serial);
+        let event = wire::event(told, &name, &self.reporter);
         match self.attempts(|writer| writer.post(&event)).await {
             Ok(()) => {
                 self.series.created(key, name, now);
@@ -142,7 +156,7 @@ impl Writer {
 
     fn count(&self, told: &Told, name: &str, count: i32) -> impl Future<Output = Result<(), Refused>> + use<> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), wire::namespace(&told.about));
-        let (name, change) = (name.to_owned(), wire::counted(count, jiff::Timestamp::now()));
+        let (name, change) = (name.to_owned(), wire::counted(count, told.at));
         async move { judged(api.patch(&name, &PatchParams::default(), &Patch::Merge(change))).await }
     }
 }

@@ -3,7 +3,6 @@
 
 mod desired;
 mod findings;
-mod limit;
 mod patch;
 mod writer;
 

@@ -20,8 +20,8 @@ use tokio_util::task::TaskTracker;
 
 use super::desired::{Parts, desired};
 use super::findings::Findings;
-use super::limit::Bucket;
 use super::{ReconcilePart, Status, patch};
+use crate::bucket::Bucket;
 use crate::call::call;
 use crate::jitter::jitter;
 use crate::lane::Lane;

@@ -1,4 +1,4 @@
-//! How fast statuses are written: a burst for a start, then a steady rate; refreshes of times get a small part of it.
+//! How fast something is written to the API server: a burst for a start, then a steady rate.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// Tokens that come back with time.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     tokens: f64,
     most: f64,
     per_second: f64,
@@ -14,7 +14,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(most: f64, per_second: f64, now: Instant) -> Self {
+    pub(crate) fn new(most: f64, per_second: f64, now: Instant) -> Self {
         Bucket { tokens: most, most, per_second, at: now }
     }
 
@@ -25,7 +25,7 @@ impl Bucket {
     }
 
     /// Takes a token, which may be one of the future; says how long to wait for it.
-    pub(super) fn take(&mut self, now: Instant) -> Duration {
+    pub(crate) fn take(&mut self, now: Instant) -> Duration {
         self.refill(now);
         self.tokens -= 1.0;
         Duration::from_secs_f64((-self.tokens).max(0.0) / self.per_second)
