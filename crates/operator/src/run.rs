@@ -31,7 +31,7 @@ use crate::scale::{Bindings, KubeWorkloads, Pods, PodsUse, Services, StatusState
 use crate::serve::{self, MetricsPage, Readiness, ServeError, Serving};
 use crate::sink::Told;
 use crate::status::StatusWriter;
-use crate::watches::{Index, Watches};
+use crate::watches::{Index, Lists, Watches};
 
 /// Who reports events, as KEDA's users know it.
 const CONTROLLER: &str = "keda-operator";
@@ -133,7 +133,8 @@ pub async fn start_by(clock: Arc<dyn Clock>, client: Client, options: Options) -
     let lane = Lane::default();
     let recorder = Recorder::start_behind(lane.clone(), client.clone(), CONTROLLER, &identity);
     let (changed, changes) = mpsc::unbounded_channel();
-    let watches = Watches::start(client.clone(), &options, changed);
+    let lists = Lists::default();
+    let watches = Watches::start(client.clone(), &options, &lists, changed);
     let (inputs_changed, inputs) = mpsc::channel(1024);
     let credentials = Credentials::start(client.clone(), &options, inputs_changed);
     credentials.keep_authentications(recorder.clone(), leading.receiver());
@@ -141,8 +142,20 @@ pub async fn start_by(clock: Arc<dyn Clock>, client: Client, options: Options) -
     let egress = egress::policy(&client, &options, reachable, &stop).await;
     let clients = Clients::new().with_egress(egress);
     let clients = clients.observed_by(Arc::new(ToCalls(Arc::clone(&console))));
-    let ground =
-        Ground { client, options, readiness, clients, leading, recorder, lane, watches, credentials, console, clock };
+    let ground = Ground {
+        client,
+        options,
+        readiness,
+        clients,
+        leading,
+        recorder,
+        lane,
+        lists,
+        watches,
+        credentials,
+        console,
+        clock,
+    };
     let (parts, tools) = ground.assemble();
     let demand = tools.demand.clone();
     let controller = Controller::start(tools, changes, inputs);
@@ -179,6 +192,7 @@ struct Ground {
     leading: Leading,
     recorder: Recorder,
     lane: Lane,
+    lists: Lists,
     watches: Watches,
     credentials: Credentials,
     console: Arc<Store>,
@@ -214,7 +228,8 @@ impl Ground {
         let Ground { client, leading, recorder, .. } = &self;
         let index = self.watches.index.clone();
         let clock = Arc::clone(&self.clock);
-        let (board, bindings, pods) = (Board::new(), Bindings::default(), Pods::new(client.clone()));
+        let (board, bindings, pods) =
+            (Board::new(), Bindings::default(), Pods::new(client.clone(), self.lists.clone()));
         let status = StatusWriter::start(client.clone(), index.clone(), leading.clone(), self.lane.clone());
         let port = KubeWorkloads {
             client: client.clone(),

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::watches::{Named, Step, follow};
+use crate::watches::{Lists, Named, Step, follow};
 
 /// A namespace about which nobody has asked for this long is watched no more.
 const UNASKED: Duration = Duration::from_secs(900);
@@ -60,14 +60,15 @@ struct Namespace {
 #[derive(Clone)]
 pub(crate) struct Pods {
     client: Client,
+    lists: Lists,
     namespaces: Arc<Mutex<HashMap<String, Namespace>>>,
 }
 
 type Shared = (Arc<RwLock<HashMap<Named, PodBrief>>>, watch::Receiver<bool>);
 
 impl Pods {
-    pub(crate) fn new(client: Client) -> Self {
-        Pods { client, namespaces: Arc::default() }
+    pub(crate) fn new(client: Client, lists: Lists) -> Self {
+        Pods { client, lists, namespaces: Arc::default() }
     }
 
     fn watched(&self, name: &str) -> Shared {
@@ -98,8 +99,8 @@ impl Pods {
                 Step::Complete => drop(done.send_replace(true)),
             }
         };
-        let stop = CancellationToken::new();
-        tokio::spawn(stop.clone().run_until_cancelled_owned(async move { follow(api, None, take).await }));
+        let (stop, lists) = (CancellationToken::new(), self.lists.clone());
+        tokio::spawn(stop.clone().run_until_cancelled_owned(async move { follow(api, None, lists, take).await }));
         Namespace { pods, complete, asked: Instant::now(), _running: stop.drop_guard() }
     }
 

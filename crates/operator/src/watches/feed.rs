@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt;
 use k8s_openapi::serde::de::DeserializeOwned;
@@ -22,12 +24,28 @@ pub(crate) enum Step<K> {
     Complete,
 }
 
+/// How the API server gives lists: as a stream, until one watch finds that it does not; the others need not try then. Cheap
+/// to clone; clones share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lists {
+    streams_refused: Arc<AtomicBool>,
+}
+
+impl Lists {
+    fn strategy(&self) -> watcher::InitialListStrategy {
+        match self.streams_refused.load(Ordering::Relaxed) {
+            true => watcher::InitialListStrategy::ListWatch,
+            false => watcher::InitialListStrategy::StreamingList,
+        }
+    }
+}
+
 /// Watches until the future is dropped.
-pub(crate) async fn follow<K>(api: Api<K>, labels: Option<String>, mut take: impl FnMut(Step<K>) + Send)
+pub(crate) async fn follow<K>(api: Api<K>, labels: Option<String>, lists: Lists, mut take: impl FnMut(Step<K>) + Send)
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let mut config = watcher::Config::default().streaming_lists();
+    let mut config = watcher::Config { initial_list_strategy: lists.strategy(), ..watcher::Config::default() };
     config.label_selector = labels;
     let mut known: HashSet<Named> = HashSet::new();
     let mut complete = false;
@@ -65,7 +83,8 @@ where
                 }
                 Err(error) if streaming && refuses_streaming(&error) => {
                     tracing::debug!(url = api.resource_url(), "the API server does not stream lists; listing instead");
-                    config.initial_list_strategy = watcher::InitialListStrategy::ListWatch;
+                    lists.streams_refused.store(true, Ordering::Relaxed);
+                    config.initial_list_strategy = lists.strategy();
                     break;
                 }
                 Err(error) => {

@@ -21,7 +21,7 @@ use crate::Options;
 
 pub(crate) use brief::{HPA_OWNERSHIP, MANAGED_BY, Named};
 pub use brief::{HpaBrief, HpaOwner, HpaScaling, KnownObject, WorkloadBrief};
-pub(crate) use feed::{Step, follow};
+pub(crate) use feed::{Lists, Step, follow};
 pub use index::Index;
 pub(crate) use index::id_of;
 pub(crate) use objects::scaled_object_resource;
@@ -50,6 +50,9 @@ pub(crate) struct Watches {
     tasks: Arc<Tasks>,
 }
 
+/// What a watch works with: how lists come, what is known, and who hears of changes.
+type Tools = (Lists, Index, mpsc::UnboundedSender<Change>);
+
 /// Tasks that end with their owner.
 #[derive(Debug, Default)]
 struct Tasks {
@@ -73,7 +76,12 @@ impl Drop for Tasks {
 
 impl Watches {
     /// Starts all watches but those of workloads.
-    pub(crate) fn start(client: Client, options: &Options, changes: mpsc::UnboundedSender<Change>) -> Watches {
+    pub(crate) fn start(
+        client: Client,
+        options: &Options,
+        lists: &Lists,
+        changes: mpsc::UnboundedSender<Change>,
+    ) -> Watches {
         let (index, tasks) = (Index::default(), Arc::new(Tasks::default()));
         let namespaces: Vec<Option<String>> = if options.namespaces.is_empty() {
             vec![None]
@@ -82,15 +90,17 @@ impl Watches {
         };
         for namespace in &namespaces {
             let namespace = namespace.as_deref();
-            let (labels, told) = (options.label_selector.clone(), changes.clone());
+            let labels = options.label_selector.clone();
+            let told = || (lists.clone(), index.clone(), changes.clone());
             index.expect_list();
-            tasks.spawn(objects::scaled_objects(client.clone(), namespace, labels, index.clone(), told));
+            tasks.spawn(objects::scaled_objects(client.clone(), namespace, labels, told()));
             index.expect_list();
-            tasks.spawn(objects::scaling_policies(client.clone(), namespace, index.clone(), changes.clone()));
+            tasks.spawn(objects::scaling_policies(client.clone(), namespace, told()));
             index.expect_list();
-            tasks.spawn(objects::hpas(client.clone(), namespace, index.clone(), changes.clone()));
+            tasks.spawn(objects::hpas(client.clone(), namespace, told()));
         }
-        let workloads = Workloads::new(client, namespaces, index.clone(), changes, Arc::downgrade(&tasks));
+        let told = (lists.clone(), index.clone(), changes);
+        let workloads = Workloads::new(client, namespaces, told, Arc::downgrade(&tasks));
         Watches { index, workloads, tasks }
     }
 

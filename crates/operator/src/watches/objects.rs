@@ -7,13 +7,12 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 use tidegate_crds::{ScaledObject, ScalingPolicy};
 use tidegate_engine::TargetId;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::brief::{HpaBrief, KnownObject};
 use super::feed::{Step, follow};
 use super::index::Index;
-use super::{Change, api};
+use super::{Change, Tools, api};
 use crate::status::Status;
 
 /// Where ScaledObjects are.
@@ -32,8 +31,7 @@ pub(super) fn scaled_objects(
     client: Client,
     namespace: Option<&str>,
     labels: Option<String>,
-    index: Index,
-    changes: UnboundedSender<Change>,
+    (lists, index, changes): Tools,
 ) -> impl Future<Output = ()> + Send + 'static {
     let api: Api<DynamicObject> = api(client, namespace, &scaled_object_resource());
     let mut listed = false;
@@ -55,7 +53,7 @@ pub(super) fn scaled_objects(
         // Nobody listens while the process ends.
         change.into_iter().for_each(|change| drop(changes.send(change)));
     };
-    async move { follow(api, labels, take).await }
+    async move { follow(api, labels, lists, take).await }
 }
 
 /// Reads an object that the API server has checked against the schema. What cannot be read even so is told in the
@@ -87,8 +85,7 @@ fn asks_for_something(before: Option<&KnownObject>, after: &KnownObject) -> bool
 pub(super) fn scaling_policies(
     client: Client,
     namespace: Option<&str>,
-    index: Index,
-    changes: UnboundedSender<Change>,
+    (lists, index, changes): Tools,
 ) -> impl Future<Output = ()> + Send + 'static {
     let api: Api<DynamicObject> = api(client, namespace, &scaling_policy_resource());
     let take = move |step: Step<DynamicObject>| {
@@ -119,14 +116,13 @@ pub(super) fn scaling_policies(
         };
         touched.into_iter().for_each(|id| drop(changes.send(Change::Object(id))));
     };
-    async move { follow(api, None, take).await }
+    async move { follow(api, None, lists, take).await }
 }
 
 pub(super) fn hpas(
     client: Client,
     namespace: Option<&str>,
-    index: Index,
-    changes: UnboundedSender<Change>,
+    (lists, index, changes): Tools,
 ) -> impl Future<Output = ()> + Send + 'static {
     let api: Api<HorizontalPodAutoscaler> = match namespace {
         Some(namespace) => Api::namespaced(client, namespace),
@@ -155,7 +151,7 @@ pub(super) fn hpas(
         }
         Step::Complete => index.list_is_in(),
     };
-    async move { follow(api, None, take).await }
+    async move { follow(api, None, lists, take).await }
 }
 
 /// The ScaledObjects that a HorizontalPodAutoscaler matters to.

@@ -20,10 +20,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use super::brief::WorkloadBrief;
-use super::feed::{Step, follow};
+use super::feed::{Lists, Step, follow};
 use super::index::Index;
 use super::packed::Packed;
-use super::{Change, Tasks};
+use super::{Change, Tasks, Tools};
 use crate::call::call;
 
 /// Where a kind may not be watched, its workloads are asked for their counts this often.
@@ -37,6 +37,7 @@ const ASKED_AT_ONCE: usize = 8;
 pub(crate) struct Workloads {
     client: Client,
     namespaces: Vec<Option<String>>,
+    lists: Lists,
     index: Index,
     changes: UnboundedSender<Change>,
     tasks: Weak<Tasks>,
@@ -53,11 +54,10 @@ impl Workloads {
     pub(super) fn new(
         client: Client,
         namespaces: Vec<Option<String>>,
-        index: Index,
-        changes: UnboundedSender<Change>,
+        (lists, index, changes): Tools,
         tasks: Weak<Tasks>,
     ) -> Self {
-        Workloads { client, namespaces, index, changes, tasks, begun: Arc::default() }
+        Workloads { client, namespaces, lists, index, changes, tasks, begun: Arc::default() }
     }
 
     /// Sees to it that a kind is watched. What is given back changes to 0 when its first lists are in.
@@ -72,6 +72,7 @@ impl Workloads {
         for namespace in &self.namespaces {
             let watch = KindWatch {
                 resource: resource.clone(),
+                lists: self.lists.clone(),
                 index: self.index.clone(),
                 changes: self.changes.clone(),
                 waiting: Arc::clone(&waiting),
@@ -106,6 +107,7 @@ where
 /// The watch of one kind in one namespace, or in all.
 struct KindWatch {
     resource: ApiResource,
+    lists: Lists,
     index: Index,
     changes: UnboundedSender<Change>,
     waiting: Arc<watch::Sender<usize>>,
@@ -230,7 +232,7 @@ impl KindWatch {
             Step::Gone(name) => self.gone(name.namespace(), &self.key(name.name())),
             Step::Complete => self.complete(),
         };
-        follow(api, None, take).await;
+        follow(api, None, self.lists.clone(), take).await;
     }
 
     fn put(&self, namespace: &str, key: &TargetKey, brief: WorkloadBrief) {
@@ -316,7 +318,7 @@ impl KindWatch {
             Step::Gone(name) => self.gone(name.namespace(), &self.key(name.name())),
             Step::Complete => self.complete(),
         };
-        follow(api, None, take).await;
+        follow(api, None, self.lists.clone(), take).await;
     }
 
     async fn look(&self, client: &Client, namespace: String, name: String) {
