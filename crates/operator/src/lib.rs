@@ -10,6 +10,7 @@ mod board;
 mod bucket;
 mod call;
 mod certificates;
+mod client;
 mod controller;
 mod credentials;
 mod demand;
@@ -33,6 +34,7 @@ mod watches;
 pub use admission::{Admission, AdmissionError, serve as serve_admission};
 pub use board::{Board, BoardValue, Lookup};
 pub use certificates::{CertificateError, Certificates, publish};
+pub use client::client;
 pub use credentials::{AuthenticationKey, Credentials, Given};
 pub use events::Recorder;
 #[cfg(fuzzing)]

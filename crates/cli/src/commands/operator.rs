@@ -58,5 +58,5 @@ pub(crate) async fn connect(kubeconfig: Option<&std::path::Path>, context: Optio
             Failed::input(format!("finding the cluster: {error}; {advice}"))
         })?,
     };
-    Client::try_from(config).map_err(|error| Failed::input(format!("making a client of the cluster: {error}")))
+    tidegate_operator::client(config).map_err(|error| Failed::input(format!("making a client of the cluster: {error}")))
 }
