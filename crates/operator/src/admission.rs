@@ -4,6 +4,7 @@
 //! cannot be had, the rule about them is left to the controller. The webhook may be unreachable (its failure policy is
 //! to let pass), so the controller applies the same rules.
 
+mod bodies;
 mod containers;
 mod counters;
 mod review;

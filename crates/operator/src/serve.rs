@@ -2,6 +2,7 @@
 
 mod health;
 mod page;
+mod places;
 mod process;
 mod profile;
 mod readiness;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -15,19 +15,18 @@ use tidegate_crds::{
     ScaledObject, ScalingPolicy, TriggerAuthentication, Understood, from_json,
 };
 
+use super::bodies::Bodies;
 use super::containers::{self, Found, Together};
 use super::counters::Counters;
 use super::triggers::{self, Owner};
 use crate::serve::Series;
 use crate::serve::tls::{Chain, Handler};
 
-/// etcd takes no object above 1.5 MiB; a review carries two and some words.
-const LARGEST: usize = 4 * 1024 * 1024;
-
 /// Answers reviews.
 pub(super) struct Webhook {
     client: kube::Client,
     facts: Arc<dyn Facts + Send + Sync>,
+    bodies: Bodies,
     counters: Counters,
 }
 
@@ -61,7 +60,7 @@ fn kind_of(path: &str) -> Option<Kind> {
 
 impl Webhook {
     pub(super) fn new(client: kube::Client, facts: Arc<dyn Facts + Send + Sync>) -> Self {
-        Webhook { client, facts, counters: Counters::default() }
+        Webhook { client, facts, bodies: Bodies::default(), counters: Counters::default() }
     }
 
     async fn respond(&self, request: Request<Incoming>) -> Result<Value, (StatusCode, String)> {
@@ -73,11 +72,10 @@ impl Webhook {
         if request.method() != Method::POST {
             return Err((StatusCode::METHOD_NOT_ALLOWED, "a review is sent by POST".to_owned()));
         }
-        let body = to_bytes(Body::new(request.into_body()), LARGEST).await;
-        let body = body.map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, format!("reading the review: {error}")))?;
+        let body = self.bodies.read(Body::new(request.into_body())).await?;
         let bad = |error: String| (StatusCode::BAD_REQUEST, format!("the review cannot be understood: {error}"));
         let review: AdmissionReview<DynamicObject> =
-            serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
+            serde_json::from_slice(&body.bytes).map_err(|error| bad(error.to_string()))?;
         let request: AdmissionRequest<DynamicObject> =
             review.try_into().map_err(|_| bad("it holds no request".to_owned()))?;
         let response = self.review(kind, &request).await;

@@ -3,7 +3,7 @@
 //! Not for HTTP/2, though the API server would rather have it: docs/decisions/0012-http1-for-the-api-server.md.
 //!
 //! The certificate is looked up at each handshake, so it may change while connections are open. A connection that does
-//! not get through its handshake, or sends no request, is cut off; their number is bounded.
+//! not get through its handshake, or sends no request, is cut off: after a while, and at once when its place is wanted.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,15 +19,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::places::{Place, Places};
+
 /// The protocols that a handshake offers.
 pub(crate) const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
-/// Connections open at once. The API server opens one for each request that finds none idle, and keeps 25.
+/// Connections open at once; one more takes the place of the longest silent one. The API server opens one for each request that finds none idle, and keeps 25.
 const MOST_CONNECTIONS: usize = 1024;
 /// How long a handshake may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -69,25 +70,38 @@ pub(crate) async fn serve<H: Handler>(
     handler: Arc<H>,
     stop: CancellationToken,
 ) {
-    let (acceptor, places, tasks) =
-        (TlsAcceptor::from(config), Arc::new(Semaphore::new(MOST_CONNECTIONS)), TaskTracker::new());
+    serve_among(Places::new(MOST_CONNECTIONS), what, listener, config, handler, stop).await;
+}
+
+async fn serve_among<H: Handler>(
+    places: Places,
+    what: &'static str,
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+    handler: Arc<H>,
+    stop: CancellationToken,
+) {
+    let (acceptor, tasks) = (TlsAcceptor::from(config), TaskTracker::new());
     loop {
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
-            () = stop.cancelled() => break,
-        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
         match accepted {
             Ok((stream, _)) => {
+                let place = tokio::select! {
+                    place = places.take() => Arc::new(place),
+                    () = stop.cancelled() => break,
+                };
                 let (acceptor, handler, stop) = (acceptor.clone(), Arc::clone(&handler), stop.clone());
                 tasks.spawn(async move {
-                    if let Err(error) = connection(stream, acceptor, handler, stop).await {
+                    let ended = tokio::select! {
+                        ended = connection(stream, acceptor, handler, Arc::clone(&place), stop) => ended,
+                        () = place.lost() => Err("it made room for another one".into()),
+                    };
+                    if let Err(error) = ended {
                         tracing::debug!(what, %error, "a connection ended");
                     }
-                    drop(place);
                 });
             }
             Err(error) => {
@@ -107,6 +121,7 @@ async fn connection<H: Handler>(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     handler: Arc<H>,
+    place: Arc<Place>,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     stream.set_nodelay(true)?;
@@ -116,8 +131,12 @@ async fn connection<H: Handler>(
     let chain: Chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec().into();
     let state = Arc::new(handler.connected(chain));
     let service = service_fn(move |request| {
-        let (handler, state) = (Arc::clone(&handler), Arc::clone(&state));
-        async move { Ok::<_, Infallible>(handler.answer(&state, request).await) }
+        let (handler, state, answering) = (Arc::clone(&handler), Arc::clone(&state), place.answering());
+        async move {
+            let response = handler.answer(&state, request).await;
+            drop(answering);
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(IDLE).max_headers(MOST_HEADERS);
@@ -129,3 +148,6 @@ async fn connection<H: Handler>(
     }
     timeout(GRACE, served).await.unwrap_or(Ok(())).map_err(Into::into)
 }
+
+#[cfg(test)]
+mod tests;
