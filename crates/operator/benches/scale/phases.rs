@@ -35,9 +35,10 @@ pub async fn run(world: &World, side: &mut Side, settings: &Settings, table: &mu
         topics(world, side, settings, &mut note).await;
     }
     if settings.wants(Phase::Burst) {
-        let (first, full) = burst(world, 200).await;
-        note("burst to first change of replicas", spread(first));
-        note("burst to 10 replicas", spread(full));
+        let burst = burst(world, 200).await;
+        note("burst to first change of replicas", spread(burst.to_first));
+        note("burst to 10 replicas", spread(burst.to_ten));
+        note("first change to 10 replicas, which the policies let take 30 s", spread(burst.from_first_to_ten));
         if settings.wants(Phase::Rest) {
             rest(world, side, settings, "with lag in every group", &mut note).await;
         }
@@ -49,7 +50,7 @@ pub async fn run(world: &World, side: &mut Side, settings: &Settings, table: &mu
         killed(world, side, &mut note).await;
     }
     if settings.wants(Phase::Lag) {
-        world.clear().await;
+        world.clear(side.kind == Kind::Direct).await;
         if !settings.wants(Phase::Burst) {
             world.produce(200);
         }
@@ -59,7 +60,7 @@ pub async fn run(world: &World, side: &mut Side, settings: &Settings, table: &mu
         note("the same with lag waiting in every group", short(begun.elapsed()));
         note("memory, after all of it", format!("{} MB", side.resident_bytes() / 1_000_000));
     }
-    world.clear().await;
+    world.clear(side.kind == Kind::Direct).await;
     world.commit();
     world.reset().await;
 }
@@ -134,7 +135,7 @@ async fn asked(world: &World, requests: usize) -> Vec<Duration> {
 
 async fn rest(world: &World, side: &Side, settings: &Settings, when: &str, note: &mut impl FnMut(&str, String)) {
     // What the start left over is done with.
-    tokio::time::sleep(Duration::from_secs(if settings.quick { 5 } else { 35 })).await;
+    tokio::time::sleep(Duration::from_secs(if settings.quick { 20 } else { 35 })).await;
     let (cpu, writes, begun) = (side.cpu(), writes(world).await, Instant::now());
     tokio::time::sleep(Duration::from_secs(settings.rest_seconds())).await;
     let elapsed = begun.elapsed().as_secs_f64();
@@ -162,29 +163,41 @@ async fn writes(world: &World) -> f64 {
 }
 
 /// Lag in all groups at once; the times to each Deployment's first change and to its tenth replica.
-async fn burst(world: &World, each: usize) -> (Vec<Duration>, Vec<Duration>) {
+/// How long each Deployment took.
+#[derive(Default)]
+struct Burst {
+    to_first: Vec<Duration>,
+    to_ten: Vec<Duration>,
+    from_first_to_ten: Vec<Duration>,
+}
+
+async fn burst(world: &World, each: usize) -> Burst {
     let deployments: Api<Deployment> = Api::namespaced(world.client(), NAMESPACE);
     let mut changes = std::pin::pin!(watcher(deployments, watcher::Config::default()).applied_objects());
-    let (mut seen, mut first, mut full) = (HashMap::new(), Vec::new(), Vec::new());
-    while seen.len() < world.objects {
+    let mut known = HashMap::new();
+    while known.len() < world.objects {
         let found = changes.try_next().await.unwrap().unwrap();
-        seen.insert(found.metadata.name.unwrap(), 1);
+        known.insert(found.metadata.name.unwrap(), (1, None));
     }
     world.produce(each);
-    let begun = Instant::now();
-    while full.len() < world.objects && begun.elapsed() < AMPLE {
+    let (begun, mut burst) = (Instant::now(), Burst::default());
+    while burst.to_ten.len() < world.objects && begun.elapsed() < AMPLE {
         let Ok(found) = tokio::time::timeout(Duration::from_secs(300), changes.next()).await else { break };
         let Ok(found) = found.unwrap() else { continue };
         let replicas = found.spec.and_then(|spec| spec.replicas).unwrap_or(1);
-        let before = seen.insert(found.metadata.name.unwrap(), replicas).unwrap_or(1);
-        if before == 1 && replicas > 1 {
-            first.push(begun.elapsed());
+        let (before, first) = known.get_mut(&found.metadata.name.unwrap()).unwrap();
+        let elapsed = begun.elapsed();
+        if *before == 1 && replicas > 1 {
+            burst.to_first.push(elapsed);
+            *first = Some(elapsed);
         }
-        if before < 10 && replicas >= 10 {
-            full.push(begun.elapsed());
+        if *before < 10 && replicas >= 10 {
+            burst.to_ten.push(elapsed);
+            burst.from_first_to_ten.push(elapsed - first.unwrap());
         }
+        *before = replicas;
     }
-    (first, full)
+    burst
 }
 
 /// Topics that no trigger names.
@@ -203,10 +216,12 @@ async fn stalled(world: &World, settings: &Settings, note: &mut impl FnMut(&str,
     world.broker.signal("-STOP");
     tokio::time::sleep(Duration::from_secs(if settings.quick { 5 } else { 35 })).await;
     let client = world.client();
-    // All at once: where each takes a minute, one after the other would take three quarters of an hour.
+    // One every 50 ms, as they come in life. None waits for the one before: where each takes a minute, one after the
+    // other would take three quarters of an hour.
     let asked = (0..40).map(|request| {
         let (client, index) = (client.clone(), request * 7919 % world.objects);
         async move {
+            tokio::time::sleep(Duration::from_millis(50) * request as u32).await;
             let begun = Instant::now();
             (get(&client, index).await.is_ok(), begun.elapsed())
         }

@@ -87,12 +87,12 @@ impl Settings {
 
     /// Seconds of a rest in which CPU and writes are counted.
     pub fn rest_seconds(&self) -> u64 {
-        if self.quick { 10 } else { 60 }
+        if self.quick { 20 } else { 60 }
     }
 
     /// Requests for a metric, one after the other.
     pub fn requests(&self) -> usize {
-        if self.quick { 50 } else { 500 }
+        if self.quick { 200 } else { 500 }
     }
 }
 

@@ -60,7 +60,7 @@ impl World {
     }
 
     pub fn client(&self) -> kube::Client {
-        self.cluster.client()
+        tidegate_operator::client(self.cluster.admin().config().unwrap()).unwrap()
     }
 
     /// Moves all groups to the end of the topic: no lag.
@@ -149,7 +149,7 @@ impl World {
     }
 
     /// Deletes all ScaledObjects and waits until their HPAs are collected.
-    pub async fn clear(&self) {
+    pub async fn clear(&self, direct: bool) {
         let objects = self.api("keda.sh", "v1alpha1", "ScaledObject");
         objects.delete_collection(&Default::default(), &ListParams::default()).await.unwrap();
         let begun = Instant::now();
@@ -158,6 +158,10 @@ impl World {
         {
             assert!(begun.elapsed() < Duration::from_secs(1800), "objects and HPAs stay behind");
             tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        if direct {
+            let policies = self.api("tidegate.dev", "v1alpha1", "ScalingPolicy");
+            policies.delete_collection(&Default::default(), &ListParams::default()).await.unwrap();
         }
     }
 
