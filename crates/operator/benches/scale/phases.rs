@@ -31,9 +31,6 @@ pub async fn run(world: &World, side: &mut Side, settings: &Settings, table: &mu
     if settings.wants(Phase::Metric) && side.kind.serves_metrics() {
         note("external metric through the API server", spread(asked(world, settings.requests()).await));
     }
-    if settings.wants(Phase::Topics) {
-        topics(world, side, settings, &mut note).await;
-    }
     if settings.wants(Phase::Burst) {
         let burst = burst(world, 200).await;
         note("burst to first change of replicas", spread(burst.to_first));
@@ -58,7 +55,11 @@ pub async fn run(world: &World, side: &mut Side, settings: &Settings, table: &mu
         world.scaled_objects(side.kind == Kind::Direct).await;
         served(world, side).await;
         note("the same with lag waiting in every group", short(begun.elapsed()));
-        note("memory, after all of it", format!("{} MB", side.resident_bytes() / 1_000_000));
+        note("memory, after all of it", side.memory().to_string());
+    }
+    // Last, for what a client once knows of topics it may go on knowing.
+    if settings.wants(Phase::Topics) {
+        topics(world, side, settings, &mut note).await;
     }
     world.clear(side.kind == Kind::Direct).await;
     world.commit();
@@ -143,7 +144,7 @@ async fn rest(world: &World, side: &Side, settings: &Settings, when: &str, note:
     note(&format!("CPU, {when}"), format!("{used:.1} % of a core"));
     let written = (self::writes(world).await - writes) / elapsed;
     note(&format!("API writes a second, {when}"), format!("{written:.2}"));
-    note(&format!("memory, {when}"), format!("{} MB", side.resident_bytes() / 1_000_000));
+    note(&format!("memory, {when}"), side.memory().to_string());
     note(&format!("connections to the broker, {when}"), side.connections(world.broker_port()).to_string());
 }
 
@@ -202,13 +203,14 @@ async fn burst(world: &World, each: usize) -> Burst {
 
 /// Topics that no trigger names.
 async fn topics(world: &World, side: &Side, settings: &Settings, note: &mut impl FnMut(&str, String)) {
-    let before = side.resident_bytes();
-    world.other_topics(500);
+    let before = side.memory().resident_bytes;
+    world.make_other_topics();
     // KEDA's client learns of them when it next fetches the cluster's metadata, which is every ten minutes.
     let wait = if settings.quick || side.kind != Kind::Keda { 60 } else { 660 };
     tokio::time::sleep(Duration::from_secs(wait)).await;
-    let (before, after) = (before / 1_000_000, side.resident_bytes() / 1_000_000);
+    let (before, after) = (before / 1_000_000, side.memory().resident_bytes / 1_000_000);
     note("memory before and after 500 other topics of 10 partitions", format!("{before} MB, {after} MB"));
+    world.delete_other_topics();
 }
 
 /// The broker accepts connections and answers nothing.

@@ -114,13 +114,18 @@ impl Side {
     }
 
     /// Memory of all its processes.
-    pub fn resident_bytes(&self) -> u64 {
+    pub fn memory(&self) -> Memory {
         let of = |pid: &u32| {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0 kB").to_owned();
-            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024
+            let field = |name: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0 kB");
+                line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024
+            };
+            (field("VmRSS:"), field("RssFile:"))
         };
-        self.pids().iter().map(of).sum()
+        let (resident_bytes, file_bytes) =
+            self.pids().iter().map(of).fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        Memory { resident_bytes, file_bytes }
     }
 
     /// CPU time of all its processes since they started.
@@ -164,6 +169,20 @@ impl Side {
             Running::Tidegate { log, .. } => format!("see {}", log.display()),
             Running::Keda(keda) => format!("see {}", keda.operator.log().display()),
         }
+    }
+}
+
+/// What processes have in memory.
+pub struct Memory {
+    pub resident_bytes: u64,
+    /// Of it, pages of the program's file. How many of them are mapped beside those that are used depends on how the file was
+    /// written to disk: copies of one file differ by ten megabytes.
+    pub file_bytes: u64,
+}
+
+impl std::fmt::Display for Memory {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} MB ({} of the file)", self.resident_bytes / 1_000_000, self.file_bytes / 1_000_000)
     }
 }
 

@@ -16,6 +16,8 @@ use crate::settings::Settings;
 /// The one topic and its partitions.
 pub const TOPIC: &str = "load";
 pub const PARTITIONS: usize = 10;
+/// Topics beside it for a while, of as many partitions.
+const OTHER_TOPICS: usize = 500;
 /// Where everything is.
 pub const NAMESPACE: &str = "default";
 /// Requests at once while objects are made.
@@ -92,12 +94,19 @@ impl World {
         PRODUCED.fetch_add(each, std::sync::atomic::Ordering::SeqCst);
     }
 
-    /// Makes topics that nobody reads. They stay: those of an earlier world count too.
-    pub fn other_topics(&self, count: usize) {
+    /// Topics that no trigger names.
+    pub fn make_other_topics(&self) {
         let mut raw = self.broker.raw();
-        let first = OTHER_TOPICS.fetch_add(count, std::sync::atomic::Ordering::SeqCst);
-        for topic in first..first + count {
+        for topic in 0..OTHER_TOPICS {
             raw.create_topic(&format!("other-{topic}"), PARTITIONS as i32);
+        }
+    }
+
+    /// So that the next side does not find them.
+    pub fn delete_other_topics(&self) {
+        let mut raw = self.broker.raw();
+        for topic in 0..OTHER_TOPICS {
+            raw.delete_topic(&format!("other-{topic}"));
         }
     }
 
@@ -187,9 +196,6 @@ impl World {
 
 /// Records written to each partition so far, by all worlds: they share the broker.
 static PRODUCED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-
-/// Topics that were made beside the one that is read.
-static OTHER_TOPICS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 fn deployment(index: usize) -> Value {
     let name = format!("worker-{index}");
