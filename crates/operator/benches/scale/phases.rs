@@ -134,9 +134,13 @@ async fn asked(world: &World, requests: usize) -> Vec<Duration> {
     times
 }
 
-async fn rest(world: &World, side: &Side, settings: &Settings, when: &str, note: &mut impl FnMut(&str, String)) {
-    // What the start left over is done with.
+/// Until what a start left over is done with.
+async fn settle(settings: &Settings) {
     tokio::time::sleep(Duration::from_secs(if settings.quick { 20 } else { 35 })).await;
+}
+
+async fn rest(world: &World, side: &Side, settings: &Settings, when: &str, note: &mut impl FnMut(&str, String)) {
+    settle(settings).await;
     let (cpu, writes, begun) = (side.cpu(), writes(world).await, Instant::now());
     tokio::time::sleep(Duration::from_secs(settings.rest_seconds())).await;
     let elapsed = begun.elapsed().as_secs_f64();
@@ -203,6 +207,7 @@ async fn burst(world: &World, each: usize) -> Burst {
 
 /// Topics that no trigger names.
 async fn topics(world: &World, side: &Side, settings: &Settings, note: &mut impl FnMut(&str, String)) {
+    settle(settings).await;
     let before = side.memory().resident_bytes;
     world.make_other_topics();
     // KEDA's client learns of them when it next fetches the cluster's metadata, which is every ten minutes.
