@@ -1,29 +1,26 @@
 //! Fresh values for whoever asks for metrics: the HorizontalPodAutoscaler asks every 15 seconds, so what it asked for is
 //! read just before it asks again.
 //!
-//! KEDA asks the source while the HorizontalPodAutoscaler waits; here the answer comes from memory, and is as fresh.
+//! KEDA asks the source while the HorizontalPodAutoscaler waits; here the answer comes from memory, and is older by little
+//! more than the time that the source takes to answer.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+mod reads;
+
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tidegate_engine::{TargetId, Timestamp};
-use tidegate_runtime::{Clock, Handle, WantedReading};
+use tidegate_runtime::{Clock, Handle, Sink, WantedReading};
 
 use crate::hpa::COMPOSITE;
 use crate::metrics_api::Demand;
+use reads::Reads;
 
 /// How often a HorizontalPodAutoscaler is synced (`--horizontal-pod-autoscaler-sync-period`).
 const SYNC: Duration = Duration::from_secs(15);
 
-/// A source has this long to answer.
-const LEAD: Duration = Duration::from_millis(500);
-
 /// Reads are asked for on this grid, so that those of one source still go together.
-const GRID: Duration = Duration::from_millis(500);
-
-/// Which reads each metric needs.
-type Reads = HashMap<TargetId, Arc<[(Arc<str>, usize)]>>;
+const GRID: Duration = Duration::from_millis(250);
 
 /// Asks the live loop for readings. Cheap to clone; clones share.
 ///
@@ -33,22 +30,32 @@ type Reads = HashMap<TargetId, Arc<[(Arc<str>, usize)]>>;
 pub(crate) struct FreshReadings {
     handle: Handle,
     clock: Arc<dyn Clock>,
-    reads: Arc<RwLock<Reads>>,
+    reads: Reads,
     waiting: Arc<Mutex<Vec<WantedReading>>>,
 }
 
+/// Hears from the live loop how long reads take. Cheap to clone; clones share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadTimes(Reads);
+
+impl ReadTimes {
+    pub(crate) fn sink(&self) -> Arc<dyn Sink> {
+        Arc::new(self.0.clone())
+    }
+}
+
 impl FreshReadings {
-    pub(crate) fn new(handle: Handle, clock: Arc<dyn Clock>) -> Self {
-        FreshReadings { handle, clock, reads: Arc::default(), waiting: Arc::default() }
+    pub(crate) fn new(handle: Handle, clock: Arc<dyn Clock>, times: &ReadTimes) -> Self {
+        FreshReadings { handle, clock, reads: times.0.clone(), waiting: Arc::default() }
     }
 
     /// Names the metrics of a target that are not to be answered from the last poll, with their place in its policy.
     pub(crate) fn set(&self, target: &TargetId, metrics: Vec<(Arc<str>, usize)>) {
-        self.reads.write().unwrap_or_else(PoisonError::into_inner).insert(target.clone(), metrics.into());
+        self.reads.set(target, metrics);
     }
 
     pub(crate) fn remove(&self, target: &TargetId) {
-        self.reads.write().unwrap_or_else(PoisonError::into_inner).remove(target);
+        self.reads.remove(target);
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<WantedReading>> {
@@ -64,18 +71,26 @@ impl FreshReadings {
 
 impl Demand for FreshReadings {
     fn asked(&self, target: &TargetId, metric: &str) {
-        let reads = self.reads.read().unwrap_or_else(PoisonError::into_inner).get(target).cloned();
-        let now = self.clock.now();
-        let by = on_grid(now + SYNC - LEAD);
+        let (reads, now) = (self.reads.of(target), self.clock.now());
         let of_metric = |name: &str| metric == COMPOSITE || name.eq_ignore_ascii_case(metric);
-        let wanted = reads.iter().flat_map(|reads| reads.iter()).filter(|(name, _)| of_metric(name));
+        let wanted = reads.iter().flat_map(|reads| reads.iter()).filter(|read| of_metric(&read.metric));
+        let wanted = wanted.map(|read| WantedReading {
+            target: target.clone(),
+            trigger: read.trigger,
+            by: begin(now, read.lead()),
+        });
         let mut waiting = self.waiting();
         let first = waiting.is_empty();
-        waiting.extend(wanted.map(|(_, trigger)| WantedReading { target: target.clone(), trigger: *trigger, by }));
+        waiting.extend(wanted);
         if first && !waiting.is_empty() {
             tokio::spawn(self.clone().pass_on(now));
         }
     }
+}
+
+/// When a read has to begin that is asked for next a sync after `asked`.
+fn begin(asked: Timestamp, lead: Duration) -> Timestamp {
+    on_grid(asked + SYNC.saturating_sub(lead))
 }
 
 /// The step of the grid at or before `at`.
@@ -91,6 +106,7 @@ mod tests {
     #[test]
     fn reads_fall_on_the_grid_before_the_next_sync() {
         let asked = Timestamp::from_millis(1_000_123);
-        assert_eq!(on_grid(asked + SYNC - LEAD), Timestamp::from_millis(1_014_500));
+        assert_eq!(begin(asked, Duration::from_millis(150)), Timestamp::from_millis(1_014_750));
+        assert_eq!(begin(asked, Duration::from_millis(1350)), Timestamp::from_millis(1_013_750));
     }
 }

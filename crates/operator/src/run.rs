@@ -19,7 +19,7 @@ use crate::board::Board;
 use crate::certificates::{CertificateError, Certificates, publish};
 use crate::controller::{AllFacts, Controller, Tools};
 use crate::credentials::Credentials;
-use crate::demand::FreshReadings;
+use crate::demand::{FreshReadings, ReadTimes};
 use crate::egress;
 use crate::events::Recorder;
 use crate::lane::Lane;
@@ -254,10 +254,11 @@ impl Ground {
             index.clone(),
             leading.clone(),
         );
+        let times = ReadTimes::default();
         let ports = Ports {
             workloads: Arc::new(port.clone()),
             states: Arc::new(states),
-            sinks: vec![Arc::new(told)],
+            sinks: vec![Arc::new(told), times.sink()],
             clock: Arc::clone(&clock),
         };
         let runtime = Runtime::start(ports, LoopOptions::default());
@@ -279,7 +280,7 @@ impl Ground {
             bindings,
             port,
             board: board.clone(),
-            demand: FreshReadings::new(handle, Arc::clone(&clock)),
+            demand: FreshReadings::new(handle, Arc::clone(&clock), &times),
             console: Arc::clone(&self.console),
             leading: leading.clone(),
             version: self.options.version.clone(),

@@ -33,9 +33,15 @@ pub(crate) enum Input {
     Activated { id: TargetId, trigger: usize },
     Wanted(Vec<WantedReading>),
     Observed { id: TargetId, workload: Result<Workload, ReadError> },
-    Answered { epoch: u64, id: TargetId, trigger: usize, read: u64, answer: Answer, at: std::time::Instant },
+    Answered { epoch: u64, id: TargetId, trigger: usize, read: u64, answer: Answer, times: Times },
     Changed { epoch: u64, id: TargetId, change: u64, outcome: Result<(), ReadError> },
     Shutdown { done: oneshot::Sender<()> },
+}
+
+/// Of a read.
+pub(crate) struct Times {
+    asked: Timestamp,
+    arrived: std::time::Instant,
 }
 
 struct Target {
@@ -155,9 +161,9 @@ impl Live {
                 }
             }
             Input::Observed { id, workload } => self.observed(id, workload),
-            Input::Answered { epoch, id, trigger, read, answer, at } => {
+            Input::Answered { epoch, id, trigger, read, answer, times } => {
                 if epoch == self.epoch {
-                    self.answered(id, trigger, read, answer, at);
+                    self.answered(id, trigger, read, answer, &times);
                 }
             }
             Input::Changed { epoch, id, change, outcome } => {
@@ -234,7 +240,7 @@ impl Live {
         self.handle(Event::WorkloadObserved { target: id, workload });
     }
 
-    fn answered(&mut self, id: TargetId, trigger: usize, read: u64, answer: Answer, at: std::time::Instant) {
+    fn answered(&mut self, id: TargetId, trigger: usize, read: u64, answer: Answer, times: &Times) {
         let Answer { outcome, panicked } = answer;
         Stats::add(&self.stats.readings);
         if panicked {
@@ -243,18 +249,19 @@ impl Live {
         if outcome.is_err() {
             Stats::add(&self.stats.failed_readings);
         }
-        self.show_reading(&id, trigger, &outcome);
-        self.arrived = Some(at);
+        self.show_reading(&id, trigger, &outcome, times.asked);
+        self.arrived = Some(times.arrived);
         self.handle(Event::ReadingArrived { target: id, trigger, read, outcome });
         self.arrived = None;
     }
 
-    fn show_reading(&self, id: &TargetId, trigger: usize, outcome: &Result<Reading, ReadError>) {
+    fn show_reading(&self, id: &TargetId, trigger: usize, outcome: &Result<Reading, ReadError>, asked: Timestamp) {
         let now = self.ports.clock.now();
         let policy = self.targets.get(id).and_then(|target| target.policy.triggers.get(trigger));
         let Some(policy) = policy else { return };
         for sink in &self.ports.sinks {
             sink.reading(id, trigger, &policy.metric, outcome, now);
+            sink.took(id, trigger, now.since(asked));
         }
     }
 
@@ -293,8 +300,8 @@ impl Live {
         let (inbox, epoch, asking) = (self.inbox.clone(), self.epoch, self.asking.clone());
         tokio::spawn(asking.run_until_cancelled_owned(async move {
             let answer = work.await;
-            let at = std::time::Instant::now();
-            let _ = inbox.send(Input::Answered { epoch, id, trigger, read, answer, at }).await;
+            let times = Times { asked: now, arrived: std::time::Instant::now() };
+            let _ = inbox.send(Input::Answered { epoch, id, trigger, read, answer, times }).await;
         }));
     }
 

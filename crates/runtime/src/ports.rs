@@ -98,6 +98,11 @@ pub trait Sink: Send + Sync {
         let _ = (target, late);
     }
 
+    /// The read of that trigger took so long, whatever came of it, from the time that it was asked for.
+    fn took(&self, target: &TargetId, trigger: usize, took: Duration) {
+        let _ = (target, trigger, took);
+    }
+
     /// The workload's counts were looked at or changed.
     fn workload(&self, target: &TargetId, workload: &Workload, at: Timestamp) {
         let _ = (target, workload, at);

@@ -20,6 +20,8 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub(crate) enum Says {
     Value(f64),
+    /// A value after so long.
+    Late(Duration, f64),
     Error,
     Panic,
     Hang,
@@ -47,6 +49,10 @@ impl Scaler for Scripted {
         let says = self.says.lock().unwrap().clone();
         match says {
             Says::Value(value) => Ok(Reading::of(value, now)),
+            Says::Late(late, value) => {
+                tokio::time::sleep(late).await;
+                Ok(Reading::of(value, now))
+            }
             Says::Error => Err(ReadError::new(ReadErrorKind::Unreachable, "connection refused")),
             Says::Panic => panic!("scripted"),
             Says::Hang => std::future::pending().await,
@@ -112,11 +118,17 @@ impl StateStore for Memory {
 pub(crate) struct Witness {
     pub(crate) records: Mutex<Vec<Arc<Record>>>,
     pub(crate) problems: Mutex<Vec<Option<String>>>,
+    /// How long reads took.
+    pub(crate) took: Mutex<Vec<Duration>>,
 }
 
 impl Sink for Witness {
     fn record(&self, record: &Arc<Record>) {
         self.records.lock().unwrap().push(Arc::clone(record));
+    }
+
+    fn took(&self, _target: &TargetId, _trigger: usize, took: Duration) {
+        self.took.lock().unwrap().push(took);
     }
 
     fn state_problem(&self, problem: Option<&str>) {

@@ -55,3 +55,20 @@ async fn a_wanted_value_is_read_in_time_and_polls_go_on() {
     let reads = scaler.reads.lock().unwrap();
     assert!(reads.iter().any(|at| at.duration_since(due) < Duration::from_millis(100) && *at >= due), "{reads:?}");
 }
+
+/// POL-02: whoever wants a value in time has to know how long its source takes
+#[tokio::test(start_paused = true)]
+async fn it_is_told_how_long_each_read_took() {
+    let bench = Bench::start();
+    let slow = Duration::from_millis(800);
+    let scaler = Scripted::new(Says::Late(slow, 5.0));
+    bench.put("orders", policy(), &scaler).await;
+    pass(30).await;
+    scaler.now_says(Says::Value(5.0));
+    pass(60).await;
+    let took = bench.witness.took.lock().unwrap();
+    let (first, last) = (*took.first().unwrap(), *took.last().unwrap());
+    // Virtual time goes in steps of a millisecond.
+    assert!(first >= slow && first < slow + Duration::from_millis(5), "{first:?}");
+    assert!(last < Duration::from_millis(5), "{last:?}");
+}
