@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tidegate_console::{Store, page_is_built};
 use tidegate_engine::Workload;
@@ -11,9 +11,16 @@ use tidegate_engine::Workload;
 use crate::http::Console;
 use crate::scene;
 
-/// A copy of `web/` with everything installed, so that the source tree stays clean. Made once, and again whenever the
-/// lock file changes.
-fn workshop() -> PathBuf {
+/// A copy of `web/` with everything installed, so that the source tree stays clean.
+///
+/// Made once in a run: tests run side by side, and one that made it anew would take the files from under another.
+fn workshop() -> &'static Path {
+    static WORKSHOP: LazyLock<PathBuf> = LazyLock::new(make_workshop);
+    &WORKSHOP
+}
+
+/// Copies the sources, and installs the packages when the lock file is another than the last time.
+fn make_workshop() -> PathBuf {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
     let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("web");
     std::fs::create_dir_all(&work).unwrap();
@@ -45,7 +52,7 @@ fn workshop() -> PathBuf {
 #[test]
 fn the_page_is_typed_without_a_fault() {
     let work = workshop();
-    let output = Command::new(work.join("node_modules/.bin/tsc")).arg("--noEmit").current_dir(&work).output().unwrap();
+    let output = Command::new(work.join("node_modules/.bin/tsc")).arg("--noEmit").current_dir(work).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
@@ -82,7 +89,7 @@ fn the_page_shows_what_the_records_say() {
     let mut script = Command::new("node")
         .arg("test/page.mjs")
         .args([format!("http://{address}/"), shots.display().to_string()])
-        .current_dir(&work)
+        .current_dir(work)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
