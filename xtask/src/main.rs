@@ -39,7 +39,7 @@ USAGE: cargo xtask CHORE
   ci           what the continuous integration runs: fmt, tidy, clippy, test, deny
   bench        every bench, with its peer where there is one
   bench scale [--objects N] [--over SECONDS] [--sides hpa,direct,keda] [--quick]
-               [--phases rest,metric,topics,burst,stalled,killed,lag]
+               [--phases rest,metric,burst,stalled,killed,lag,steps,topics]
                many ScaledObjects on a real control plane, beside KEDA (first: cargo xtask keda setup)
   help         this text
 

@@ -9,6 +9,7 @@
 
 #[path = "../../../scalers/tests/kafka/broker.rs"]
 mod broker;
+mod bursts;
 #[path = "../../../scalers/tests/kafka/certificates.rs"]
 mod certificates;
 mod figures;

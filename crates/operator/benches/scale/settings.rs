@@ -33,17 +33,20 @@ pub enum Phase {
     Killed,
     /// Everything made anew with lag waiting in every group.
     Lag,
+    /// A little more lag in every group at once, time after time.
+    Steps,
     /// Memory while the broker gets 500 more topics of 10 partitions.
     Topics,
 }
 
-const PHASES: [(&str, Phase); 7] = [
+const PHASES: [(&str, Phase); 8] = [
     ("rest", Phase::Rest),
     ("metric", Phase::Metric),
     ("burst", Phase::Burst),
     ("stalled", Phase::Stalled),
     ("killed", Phase::Killed),
     ("lag", Phase::Lag),
+    ("steps", Phase::Steps),
     ("topics", Phase::Topics),
 ];
 

@@ -8,6 +8,7 @@ use kube::api::{Api, DynamicObject, ListParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use tidegate_cluster::{Cluster, ClusterOptions};
+use tokio::task::JoinHandle;
 
 use crate::broker::{self, Broker};
 use crate::raw::Raw;
@@ -88,10 +89,13 @@ impl World {
         });
     }
 
-    /// Writes `each` records to each partition: as much lag in every group.
-    pub fn produce(&self, each: usize) {
-        self.broker.produce(TOPIC, PARTITIONS as i32, each);
-        PRODUCED.fetch_add(each, std::sync::atomic::Ordering::SeqCst);
+    /// Begins to write `each` records to each partition: as much lag in every group.
+    pub fn produce(&self, each: usize) -> JoinHandle<()> {
+        let broker = self.broker;
+        tokio::task::spawn_blocking(move || {
+            broker.produce(TOPIC, PARTITIONS as i32, each);
+            PRODUCED.fetch_add(each, std::sync::atomic::Ordering::SeqCst);
+        })
     }
 
     /// Topics that no trigger names.
