@@ -1,7 +1,7 @@
 //! Kubernetes events about the objects that we serve, in `events.k8s.io/v1`.
 //!
-//! [`Recorder::emit`] never waits: it queues, and one task writes, not too fast. What repeats becomes a series of one event instead of
-//! many events; each object has a budget of its own, so that one that flaps cannot drown the others.
+//! [`Recorder::emit`] never waits: it queues, and one task writes, not too fast. What repeats becomes a series of one event
+//! instead of many events; each object has a budget of its own, so that one that flaps cannot drown the others.
 
 mod budget;
 mod pace;

@@ -28,7 +28,8 @@ use super::places::{Place, Places};
 
 /// The protocols that a handshake offers.
 pub(crate) const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
-/// Connections open at once; one more takes the place of the longest silent one. The API server opens one for each request that finds none idle, and keeps 25.
+/// Connections open at once; one more takes the place of the longest silent one. The API server opens one for each request
+/// that finds none idle, and keeps 25.
 const MOST_CONNECTIONS: usize = 1024;
 /// How long a handshake may take.
 const PATIENCE: Duration = Duration::from_secs(10);
