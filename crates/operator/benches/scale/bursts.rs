@@ -11,7 +11,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 
 use crate::figures::spread;
 use crate::phases::AMPLE;
-use crate::world::{NAMESPACE, World};
+use crate::world::{NAMESPACE, World, replicas_of};
 
 /// Steps of lag, each for one more replica.
 const STEPS: u32 = 6;
@@ -48,7 +48,8 @@ impl Replicas {
         let mut known = HashMap::new();
         while known.len() < world.objects {
             let found = changes.try_next().await.unwrap().unwrap();
-            known.insert(found.metadata.name.unwrap(), found.spec.and_then(|spec| spec.replicas).unwrap_or(1));
+            let replicas = replicas_of(&found);
+            known.insert(found.metadata.name.unwrap(), replicas);
         }
         Replicas { changes, known }
     }
@@ -57,8 +58,9 @@ impl Replicas {
     async fn next(&mut self) -> Option<Change> {
         loop {
             let found = tokio::time::timeout(Duration::from_secs(300), self.changes.next()).await.ok()??;
-            let Ok(Deployment { metadata, spec, .. }) = found else { continue };
-            let (name, to) = (metadata.name.unwrap(), spec.and_then(|spec| spec.replicas).unwrap_or(1));
+            let Ok(found) = found else { continue };
+            let to = replicas_of(&found);
+            let name = found.metadata.name.unwrap();
             let from = self.known.insert(name.clone(), to).unwrap();
             if from != to {
                 return Some(Change { name, from, to });
@@ -77,7 +79,6 @@ pub async fn burst(world: &World, each: usize) -> Burst {
         let Some(change) = replicas.next().await else { break };
         let elapsed = begun.elapsed();
         if change.from == 1 {
-            burst.to_first.push(elapsed);
             first.insert(change.name.clone(), elapsed);
         }
         if change.from < 10 && change.to >= 10 {
@@ -86,6 +87,7 @@ pub async fn burst(world: &World, each: usize) -> Burst {
         }
     }
     produced.await.unwrap();
+    burst.to_first = first.into_values().collect();
     burst
 }
 

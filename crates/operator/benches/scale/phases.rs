@@ -10,7 +10,7 @@ use crate::bursts::{burst, steps};
 use crate::figures::{Figures, short, spread};
 use crate::settings::{Phase, Settings};
 use crate::side::{Kind, Side};
-use crate::world::{NAMESPACE, World};
+use crate::world::{NAMESPACE, World, replicas_of};
 
 /// Nothing here takes longer, at any size that a bench is run with.
 pub const AMPLE: Duration = Duration::from_secs(2400);
@@ -62,10 +62,7 @@ pub async fn run(world: &World, side: &mut Side, settings: &Settings, table: &mu
     }
     if settings.wants(Phase::Steps) {
         if settings.wants(Phase::Burst) || settings.wants(Phase::Lag) {
-            cleared(world, side).await;
-            world.scaled_objects(side.kind == Kind::Direct).await;
-            served(world, side).await;
-            answered(world, side).await;
+            make_anew(world, side).await;
         }
         note("one more replica's lag to the change, at six times", spread(steps(world).await));
     }
@@ -73,15 +70,17 @@ pub async fn run(world: &World, side: &mut Side, settings: &Settings, table: &mu
     if settings.wants(Phase::Topics) {
         topics(world, side, settings, &mut note).await;
     }
-    cleared(world, side).await;
 }
 
-/// No objects, no lag, one replica each, and nobody who remembers more.
-async fn cleared(world: &World, side: &Side) {
+/// The objects as they were first made: without lag, with one replica each, and nobody who remembers more.
+async fn make_anew(world: &World, side: &Side) {
     world.clear(side.kind == Kind::Direct).await;
     world.commit();
     world.reset().await;
     tokio::time::sleep(HPA_FORGOTTEN).await;
+    world.scaled_objects(side.kind == Kind::Direct).await;
+    served(world, side).await;
+    answered(world, side).await;
 }
 
 /// Waits until every object is served: it has its HPA, or says that it is ready where none is wanted.
@@ -237,5 +236,5 @@ async fn killed(world: &World, side: &mut Side, note: &mut impl FnMut(&str, Stri
 async fn replicas(world: &World) -> Vec<i32> {
     let deployments: Api<Deployment> = Api::namespaced(world.client(), NAMESPACE);
     let all = deployments.list(&Default::default()).await.unwrap();
-    all.items.into_iter().map(|found| found.spec.and_then(|spec| spec.replicas).unwrap_or(1)).collect()
+    all.items.iter().map(replicas_of).collect()
 }

@@ -201,6 +201,11 @@ impl World {
 /// Records written to each partition so far, by all worlds: they share the broker.
 static PRODUCED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
+/// The replicas that a Deployment asks for; one where it says nothing.
+pub fn replicas_of(deployment: &Deployment) -> i32 {
+    deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1)
+}
+
 fn deployment(index: usize) -> Value {
     let name = format!("worker-{index}");
     json!({
